@@ -1,0 +1,158 @@
+package manifest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// Encode writes what Decode reads: the tenant, then a document for each resource, fields in the order of the API, without
+// what only the server writes. Secrets are not there to write; a comment says so.
+func Encode(w io.Writer, tenant string, resources []proto.Message) error {
+	if tenant == "" && len(resources) == 0 {
+		return nil // the encoder cannot close a stream that it never began
+	}
+	encoder := yaml.NewEncoder(w)
+	encoder.SetIndent(2)
+	if tenant != "" {
+		if err := encoder.Encode(map[string]string{"tenant": tenant}); err != nil {
+			return err
+		}
+	}
+	for _, m := range resources {
+		doc, err := document(m)
+		if err != nil {
+			return err
+		}
+		if err := encoder.Encode(doc); err != nil {
+			return err
+		}
+	}
+	return encoder.Close()
+}
+
+func document(m proto.Message) (*yaml.Node, error) {
+	desc := m.ProtoReflect().Descriptor()
+	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", desc.Name(), err)
+	}
+	name := m.ProtoReflect().Get(desc.Fields().ByName("name")).String()
+	doc := &yaml.Node{Kind: yaml.MappingNode}
+	put(doc, "kind", text(string(desc.Name())))
+	put(doc, "id", text(name[strings.LastIndex(name, "/")+1:]))
+	fields, err := object(data, desc, true)
+	if err != nil {
+		return nil, err
+	}
+	doc.Content = append(doc.Content, fields.Content...)
+	if f := secretField(desc); f != "" {
+		doc.FootComment = fmt.Sprintf("# %s is never read back. Add {file: path} to set it; without it, it stays as it is.", f)
+	}
+	return doc, nil
+}
+
+// object turns JSON into YAML in the order of the descriptor's fields, so that an export never moves lines by itself.
+func object(data json.RawMessage, desc protoreflect.MessageDescriptor, top bool) (*yaml.Node, error) {
+	var raw map[string]json.RawMessage
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return plain(data) // a well-known type: its JSON is a scalar
+	}
+	n := &yaml.Node{Kind: yaml.MappingNode}
+	for i := range desc.Fields().Len() {
+		f := desc.Fields().Get(i)
+		value, ok := raw[string(f.Name())]
+		if !ok || (top && outputOnly[string(f.Name())]) {
+			continue
+		}
+		v, err := node(value, f)
+		if err != nil {
+			return nil, err
+		}
+		put(n, string(f.Name()), v)
+	}
+	return n, nil
+}
+
+func node(data json.RawMessage, f protoreflect.FieldDescriptor) (*yaml.Node, error) {
+	switch {
+	case f.IsList():
+		var items []json.RawMessage
+		if err := json.Unmarshal(data, &items); err != nil {
+			return nil, err
+		}
+		n := &yaml.Node{Kind: yaml.SequenceNode}
+		if f.Kind() != protoreflect.MessageKind {
+			n.Style = yaml.FlowStyle
+		}
+		for _, item := range items {
+			v, err := single(item, f)
+			if err != nil {
+				return nil, err
+			}
+			n.Content = append(n.Content, v)
+		}
+		return n, nil
+	case f.IsMap():
+		return plain(data)
+	default:
+		return single(data, f)
+	}
+}
+
+func single(data json.RawMessage, f protoreflect.FieldDescriptor) (*yaml.Node, error) {
+	switch f.Kind() {
+	case protoreflect.MessageKind:
+		return object(data, f.Message(), false)
+	case protoreflect.EnumKind:
+		var name string
+		if err := json.Unmarshal(data, &name); err != nil {
+			return nil, err
+		}
+		return text(strings.TrimPrefix(name, enumPrefix(f.Enum()))), nil
+	default:
+		return plain(data)
+	}
+}
+
+// plain reads JSON as the YAML that it is, and drops its quoting where YAML needs none. yaml.v3 sorts nothing here, so
+// maps are put in order first by a round trip through encoding/json.
+func plain(data json.RawMessage) (*yaml.Node, error) {
+	var v any
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(&v); err != nil {
+		return nil, err
+	}
+	var n yaml.Node
+	if err := n.Encode(v); err != nil {
+		return nil, err
+	}
+	return &n, nil
+}
+
+func put(n *yaml.Node, key string, value *yaml.Node) {
+	n.Content = append(n.Content, text(key), value)
+}
+
+func text(s string) *yaml.Node {
+	var n yaml.Node
+	n.SetString(s)
+	return &n
+}
+
+func secretField(desc protoreflect.MessageDescriptor) string {
+	for i := range desc.Fields().Len() {
+		if f := desc.Fields().Get(i); secret(f) {
+			return string(f.Name())
+		}
+	}
+	return ""
+}
