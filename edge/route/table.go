@@ -88,6 +88,12 @@ func Compile(s Spec) (*Table, []Problem) {
 	t := &Table{}
 	var problems []Problem
 	var routes, operations []claim
+	for i, h := range s.Hosts {
+		if name, err := Hostname(h); err != nil || name != h {
+			problems = append(problems, Problem{Field: fmt.Sprintf("hosts[%d]", i), Reason: ProblemInvalid, Suggestion: name,
+				Message: fmt.Sprintf("%q is not a host name in lower case, without port", h)})
+		}
+	}
 	for i, text := range s.Routes {
 		field := fmt.Sprintf("routes[%d].path", i)
 		p, err := parsePattern(text)

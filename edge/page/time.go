@@ -1,0 +1,38 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"time"
+)
+
+// clock says an instant for people and for programs; without scripts a page cannot know the reader's time zone.
+func clock(t time.Time) template.HTML {
+	if t.IsZero() {
+		return "unknown"
+	}
+	t = t.UTC()
+	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s UTC</time>`, t.Format(time.RFC3339), t.Format("2 January 2006, 15:04")))
+}
+
+// plainDuration rounds to what a person would say.
+func plainDuration(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return "a moment"
+	case d < 2*time.Minute:
+		return plural(int(d.Round(time.Second)/time.Second), "second")
+	case d < 2*time.Hour:
+		return plural(int(d.Round(time.Minute)/time.Minute), "minute")
+	case d < 48*time.Hour:
+		return plural(int(d.Round(time.Hour)/time.Hour), "hour")
+	}
+	return plural(int(d.Round(24*time.Hour)/(24*time.Hour)), "day")
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
