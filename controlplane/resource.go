@@ -37,6 +37,12 @@ type Spec interface {
 	References() []Reference
 }
 
+// Secretive is a [Spec] with write-only fields, by their JSON names. In a spec that was read they are empty.
+type Secretive interface {
+	Spec
+	Secrets() map[string]*Secret
+}
+
 // Reference is one resource's mention of another in the same tenant.
 type Reference struct {
 	Field string // path in the spec, such as `rules[2].principals[0]`

@@ -28,6 +28,11 @@ type ClaimMapping struct {
 // References is empty.
 func (*IdentityProvider) References() []Reference { return nil }
 
+// Secrets names the client secret.
+func (p *IdentityProvider) Secrets() map[string]*Secret {
+	return map[string]*Secret{"client_secret": &p.ClientSecret}
+}
+
 // Group is people and service accounts. Field meanings: sallyport.v1.Group.
 type Group struct {
 	Members []GroupMember `json:"members,omitempty"`

@@ -13,6 +13,15 @@ type SessionLimits struct {
 	IdleTimeout      *Duration `json:"idle_timeout,omitempty"`
 }
 
+// Check says what is wrong with the limits; at is where they are in the request. It is nil-safe.
+func (l *SessionLimits) Check(at string) []Violation {
+	if l == nil || l.AbsoluteLifetime == nil || l.IdleTimeout == nil || *l.IdleTimeout <= *l.AbsoluteLifetime {
+		return nil
+	}
+	return []Violation{{Field: at + ".idle_timeout", Reason: ReasonFieldInvalid,
+		Description: "must not be longer than absolute_lifetime"}}
+}
+
 // References is empty.
 func (*Tenant) References() []Reference { return nil }
 
