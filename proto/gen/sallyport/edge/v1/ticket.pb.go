@@ -62,7 +62,9 @@ type PersonSession struct {
 	// The tenant's urgent revision at the edge that made it: a revocation of a later one kills it.
 	UrgentAtMint int64 `protobuf:"varint,17,opt,name=urgent_at_mint,json=urgentAtMint,proto3" json:"urgent_at_mint,omitempty"`
 	// Where the sign-in was made.
-	HomeRegion    string `protobuf:"bytes,18,opt,name=home_region,json=homeRegion,proto3" json:"home_region,omitempty"`
+	HomeRegion string `protobuf:"bytes,18,opt,name=home_region,json=homeRegion,proto3" json:"home_region,omitempty"`
+	// The history that `urgent_at_mint` counts in. In another one the number says nothing, and counts as 0.
+	LineageAtMint string `protobuf:"bytes,19,opt,name=lineage_at_mint,json=lineageAtMint,proto3" json:"lineage_at_mint,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -219,6 +221,13 @@ func (x *PersonSession) GetUrgentAtMint() int64 {
 func (x *PersonSession) GetHomeRegion() string {
 	if x != nil {
 		return x.HomeRegion
+	}
+	return ""
+}
+
+func (x *PersonSession) GetLineageAtMint() string {
+	if x != nil {
+		return x.LineageAtMint
 	}
 	return ""
 }
@@ -683,7 +692,7 @@ var File_sallyport_edge_v1_ticket_proto protoreflect.FileDescriptor
 
 const file_sallyport_edge_v1_ticket_proto_rawDesc = "" +
 	"\n" +
-	"\x1esallyport/edge/v1/ticket.proto\x12\x11sallyport.edge.v1\"\x8f\x04\n" +
+	"\x1esallyport/edge/v1/ticket.proto\x12\x11sallyport.edge.v1\"\xb7\x04\n" +
 	"\rPersonSession\x12\x10\n" +
 	"\x03sid\x18\x01 \x01(\fR\x03sid\x12\x1c\n" +
 	"\tprincipal\x18\x02 \x01(\fR\tprincipal\x12\x17\n" +
@@ -706,7 +715,8 @@ const file_sallyport_edge_v1_ticket_proto_rawDesc = "" +
 	"claimsAtMs\x12$\n" +
 	"\x0eurgent_at_mint\x18\x11 \x01(\x03R\furgentAtMint\x12\x1f\n" +
 	"\vhome_region\x18\x12 \x01(\tR\n" +
-	"homeRegion\"\x84\x01\n" +
+	"homeRegion\x12&\n" +
+	"\x0flineage_at_mint\x18\x13 \x01(\tR\rlineageAtMint\"\x84\x01\n" +
 	"\x06Ticket\x12:\n" +
 	"\asession\x18\x01 \x01(\v2 .sallyport.edge.v1.PersonSessionR\asession\x12 \n" +
 	"\fsealed_at_ms\x18\x02 \x01(\x03R\n" +
