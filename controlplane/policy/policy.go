@@ -1,0 +1,82 @@
+// Package policy holds what is stored against what edges can enforce: it turns a tenant's resources into the source of
+// edge/policy and of edge/route and compiles them with the very code that edges run, so that nothing is accepted here
+// that an edge would refuse, or read differently. It is pure, and the only package of the control plane that imports
+// one of the edge's; it must never decide anything by rules of its own.
+package policy
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/edge/policy"
+	"github.com/sallyport-iap/sallyport/edge/route"
+)
+
+// Kinds are the kinds that [Compile] reads. A change of another kind cannot change its answer.
+var Kinds = []controlplane.Kind{controlplane.KindApp, controlplane.KindRole, controlplane.KindGroup, controlplane.KindPolicy,
+	controlplane.KindIdentityProvider, controlplane.KindServiceAccount}
+
+// Finding is something wrong with a tenant's policy, and the resource that it is in. Its field is a path in that resource.
+type Finding struct {
+	Kind controlplane.Kind
+	ID   string
+	controlplane.Violation
+}
+
+// Compile says what is wrong with the policy that a tenant's resources make together.
+func Compile(resources []*controlplane.Resource) []Finding {
+	_, problems := policy.Compile(Source(resources))
+	var findings []Finding
+	for _, p := range problems {
+		findings = append(findings, finding(p))
+	}
+	return findings
+}
+
+// finding reads the place of a problem, such as `policies[api].rules[2].principals[0]`.
+func finding(p policy.Problem) Finding {
+	f := Finding{Violation: controlplane.Violation{Field: p.Field, Description: p.Message, Reason: p.Reason, Suggestion: p.Suggestion}}
+	collection, rest, ok := strings.Cut(p.Field, "[")
+	if !ok {
+		return f
+	}
+	id, path, ok := strings.Cut(rest, "]")
+	if !ok {
+		return f
+	}
+	for kind, traits := range controlplane.Kinds {
+		if traits.Collection == collection {
+			f.Kind, f.ID, f.Field = kind, id, strings.TrimPrefix(path, ".")
+		}
+	}
+	return f
+}
+
+// CheckApp says what is wrong with an app's hosts, routes and operations.
+func CheckApp(app *controlplane.App) []controlplane.Violation {
+	spec := route.Spec{Hosts: app.Hosts}
+	for _, r := range app.Routes {
+		spec.Routes = append(spec.Routes, r.Path)
+	}
+	for _, o := range app.Operations {
+		spec.Operations = append(spec.Operations, route.Operation{ID: o.ID, Methods: o.Methods, Paths: o.Paths, Hosts: o.Hosts})
+	}
+	_, problems := route.Compile(spec)
+	var violations []controlplane.Violation
+	for _, p := range problems {
+		violations = append(violations, controlplane.Violation{Field: p.Field, Description: p.Message, Reason: p.Reason, Suggestion: p.Suggestion})
+	}
+	return violations
+}
+
+// CheckHost says what is wrong with a host name in the given field. What is stored is what is compared with requests, so
+// only the canonical spelling is accepted.
+func CheckHost(field, host string) []controlplane.Violation {
+	canonical, err := route.Hostname(host)
+	if err == nil && canonical == host {
+		return nil
+	}
+	return []controlplane.Violation{{Field: field, Reason: controlplane.ReasonFieldInvalid, Suggestion: canonical,
+		Description: fmt.Sprintf("%q is not a host name in lower case, without port", host)}}
+}

@@ -1,0 +1,90 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
+)
+
+func resources(specs map[string]controlplane.Spec) []*controlplane.Resource {
+	var all []*controlplane.Resource
+	for id, spec := range specs {
+		all = append(all, &controlplane.Resource{ID: id, Spec: spec})
+	}
+	return all
+}
+
+func TestFindingsNameTheirResource(t *testing.T) {
+	t.Parallel()
+	rule := controlplane.Rule{ID: "readers", Effect: "EFFECT_ALLOW", Principals: []string{"group:enginering"}, Operations: []string{"read"}}
+	got := policy.Compile(resources(map[string]controlplane.Spec{
+		"api":         &controlplane.App{},
+		"engineering": &controlplane.Group{Members: []controlplane.GroupMember{{User: "bob@acme.test"}}},
+		"main":        &controlplane.Policy{Apps: []string{"api"}, Rules: []controlplane.Rule{rule}},
+	}))
+	want := []policy.Finding{{Kind: controlplane.KindPolicy, ID: "main", Violation: controlplane.Violation{
+		Field: "rules[0].principals[0]", Reason: controlplane.ReasonReferenceNotFound,
+		Description: `group "enginering" does not exist`, Suggestion: "engineering"}}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+}
+
+func TestEnumsMeanTheSameOnBothSides(t *testing.T) {
+	t.Parallel()
+	rules := []controlplane.Rule{
+		{ID: "a", Effect: "EFFECT_ALLOW", Principals: []string{"anyone"}, Roles: []string{"auditors"}},
+		{ID: "b", Effect: "EFFECT_DENY", Principals: []string{"people"}, Operations: []string{"write"}},
+		{ID: "c", Effect: "EFFECT_REQUIRE", Principals: []string{"people"}, Operations: []string{"*"},
+			Conditions: &controlplane.Conditions{SourceCIDRs: []string{"10.0.0.0/8"}}},
+	}
+	findings := policy.Compile(resources(map[string]controlplane.Spec{
+		"api": &controlplane.App{Operations: []controlplane.Operation{
+			{ID: "read", Methods: []string{"GET"}, Paths: []string{"/**"}, Access: "ACCESS_CLASS_READ"},
+			{ID: "write", Methods: []string{"*"}, Paths: []string{"/**"}, Access: "ACCESS_CLASS_ADMIN"},
+			{ID: "other", Methods: []string{"GET"}, Paths: []string{"/other"}},
+		}},
+		"auditors": &controlplane.Role{Access: []string{"ACCESS_CLASS_READ", "ACCESS_CLASS_WRITE", "ACCESS_CLASS_ADMIN"}},
+		"main":     &controlplane.Policy{Apps: []string{"api"}, Rules: rules},
+	}))
+	if len(findings) > 0 {
+		t.Errorf("a sound policy is refused: %+v", findings)
+	}
+}
+
+func TestAppsThatTieAreRefusedNamingBoth(t *testing.T) {
+	t.Parallel()
+	got := policy.CheckApp(&controlplane.App{
+		Hosts:  []string{"api.acme.test"},
+		Routes: []controlplane.Route{{Path: "/**"}},
+		Operations: []controlplane.Operation{
+			{ID: "first", Methods: []string{"GET"}, Paths: []string{"/a/{x}"}},
+			{ID: "second", Methods: []string{"GET"}, Paths: []string{"/a/{y}"}},
+		},
+	})
+	if len(got) == 0 {
+		t.Fatal("a tie is accepted")
+	}
+	if d := got[0].Description; !strings.Contains(d, "first") || !strings.Contains(d, "second") {
+		t.Errorf("the tie does not name both: %s", d)
+	}
+}
+
+func TestOnlyCanonicalHosts(t *testing.T) {
+	t.Parallel()
+	for host, suggestion := range map[string]string{
+		"Auth.Acme.Test": "auth.acme.test", "auth.acme.test.": "auth.acme.test", "auth.acme.test:443": "", "": "", "a b": "",
+	} {
+		got := policy.CheckHost("auth_host", host)
+		if len(got) != 1 || got[0].Suggestion != suggestion || got[0].Field != "auth_host" {
+			t.Errorf("%q: %+v", host, got)
+		}
+	}
+	if got := policy.CheckHost("auth_host", "auth.acme.test"); got != nil {
+		t.Errorf("a canonical host is refused: %+v", got)
+	}
+}
