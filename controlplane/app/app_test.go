@@ -33,7 +33,7 @@ func TestRefused(t *testing.T) {
 	const url = "routes[0].upstreams[0].url"
 	for name, c := range map[string]struct {
 		spoil func(*controlplane.App)
-		field  string
+		field string
 	}{
 		"upstream of another scheme":  {upstream("ftp://a.example"), url},
 		"upstream without scheme":     {upstream("a.example:80"), url},
