@@ -1,0 +1,331 @@
+// Package sallyport_test holds the laws of the whole repository: who may import whom and why, and how a package, a file
+// and a test have to look. It reads source files, and must never run `go list`: the test cache would not see a change.
+package sallyport_test
+
+import (
+	"bytes"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A law forbids packages to use something, and says why: the reason is what somebody reads who just broke it.
+//
+// Packages are directories from the top of the checkout, "x/..." being x and all below, "..." everything. What is
+// forbidden are import paths, ours written "./edge/policy", and single names of a package, "os.Getenv".
+type law struct {
+	in     []string
+	except []string // packages that are free of it
+	never  []string
+	but    []string // what is allowed of never
+	why    string
+	tests  bool // binds test files as well
+}
+
+// services are the use cases of the control plane, one for each noun of the API.
+var services = []string{
+	"controlplane/app", "controlplane/audit", "controlplane/config", "controlplane/directory", "controlplane/edgefleet",
+	"controlplane/idp", "controlplane/member", "controlplane/serviceaccount", "controlplane/session", "controlplane/tenant",
+}
+
+// foundations are what services stand on.
+var foundations = []string{
+	"controlplane", "controlplane/address", "controlplane/changeset", "controlplane/keyring", "controlplane/policy",
+	"controlplane/store", "controlplane/token",
+}
+
+// upperFloors stand on services, or beside them.
+var upperFloors = []string{
+	"controlplane/authn", "controlplane/feed", "controlplane/job", "controlplane/rpc", "controlplane/server", "controlplane/snapshot",
+}
+
+var laws = []law{
+	// The two planes.
+	{
+		in:    []string{"edge/..."},
+		never: []string{"./controlplane/...", "./migrations/...", "github.com/jackc/pgx/v5/...", "github.com/golang-migrate/migrate/v4/..."},
+		why:   "an edge decides alone, from what the stream told it: it knows neither the control plane's code nor a database",
+		tests: true,
+	},
+	{
+		in:     []string{"controlplane/..."},
+		except: []string{"controlplane/policy", "controlplane/changeset"},
+		never:  []string{"./edge/..."},
+		why:    "the planes meet in protos; only compiling a policy before it is stored needs the edge's evaluator",
+	},
+	{
+		in:    []string{"controlplane/policy", "controlplane/changeset"},
+		never: []string{"./edge/..."},
+		but:   []string{"./edge/policy", "./edge/route"},
+		why:   "the only arrows between the planes go to the edge's pure leaves",
+	},
+	{
+		in:    []string{"cmd/sallyport/...", "cmd/terraform-provider-sallyport/...", "cmd/internal/..."},
+		never: []string{"./controlplane/...", "./edge/...", "./migrations/..."},
+		why:   "the CLI and the provider are clients of the public API; `sallyport dev` starts the real binaries",
+		tests: true,
+	},
+	{
+		in:    []string{"cmd/sallyport-edge/..."},
+		never: []string{"./controlplane/...", "./migrations/..."},
+		why:   "the edge's binary holds nothing of the control plane",
+	},
+	{
+		in:    []string{"cmd/sallyport-controlplane/..."},
+		never: []string{"./edge/..."},
+		why:   "the control plane's binary handles no request of an app",
+	},
+	{
+		in:     []string{"..."},
+		except: []string{"cmd/..."},
+		never:  []string{"./cmd/..."},
+		why:    "mains wire the planes; nothing knows its main",
+		tests:  true,
+	},
+
+	// Inside of the planes.
+	{
+		in:    []string{"controlplane"},
+		never: []string{"./..."},
+		why:   "the vocabulary imports nothing of ours, so that everybody may speak it",
+		tests: true,
+	},
+	{
+		in:    []string{"edge/route", "edge/policy", "edge/facts", "edge/header"},
+		never: []string{"./..."},
+		why:   "the pure leaves of the pipeline import nothing of ours",
+		tests: true,
+	},
+	{
+		in:    []string{"edge/route", "edge/policy"},
+		never: []string{"net", "net/http/...", "os/...", "database/...", "log/slog", "time.Now"},
+		why:   "the same question has the same answer at the edge, in the control plane and in a test: no I/O, no clock",
+	},
+	{
+		in:    []string{"controlplane/rpc/..."},
+		never: []string{"./controlplane/store/..."},
+		why:   "rpc calls services, which authorise the caller; the store does not",
+	},
+	{
+		in:    slices.Concat(services, []string{"controlplane/changeset", "controlplane/policy"}),
+		never: []string{"./controlplane/rpc/...", "./proto/gen/..."},
+		why:   "services speak the vocabulary; protos end at rpc",
+	},
+	{
+		in:    services,
+		never: []string{"./controlplane/..."},
+		but:   ours(foundations),
+		why:   "a service that calls services hides an order of authorisation; what spans nouns is a change set or one store transaction",
+	},
+	{
+		in:    []string{"controlplane/store/..."},
+		never: []string{"./controlplane/...", "./proto/gen/..."},
+		but:   []string{"./controlplane", "./controlplane/store/..."},
+		why:   "the store is the bottom: it knows the vocabulary and SQL",
+	},
+
+	// Libraries, each behind one door.
+	{
+		in:     []string{"..."},
+		except: []string{"controlplane/store/..."},
+		never:  []string{"github.com/jackc/pgx/v5/..."},
+		why:    "SQL lives in the store, where a tenant is part of the type; elsewhere a query has no wall",
+	},
+	{
+		in:     []string{"..."},
+		except: []string{"controlplane/store/...", "migrations"},
+		never:  []string{"github.com/golang-migrate/migrate/v4/..."},
+		why:    "one place changes the schema",
+	},
+	{
+		in:     []string{"..."},
+		except: []string{"edge/session", "edge/login", "edge/edgetest"},
+		never:  []string{"github.com/redis/go-redis/v9/..."},
+		why:    "Redis holds sessions and one-time codes, and is on the path of no other thing",
+	},
+	{
+		in:     []string{"..."},
+		except: []string{"edge/login", "edge/identity", "controlplane/authn"},
+		never:  []string{"github.com/coreos/go-oidc/v3/..."},
+		why:    "tokens of identity providers are verified in three places, all reviewed for it",
+	},
+	{
+		in:     []string{"..."},
+		except: []string{"cmd/...", "edge/edgetest"},
+		never:  []string{"github.com/zitadel/oidc/v3/...", "github.com/alicebob/miniredis/v2/..."},
+		why:    "the demo's identity provider and stand-in for Redis are no part of the product",
+	},
+	{
+		in:     []string{"..."},
+		except: []string{"cmd/..."},
+		never:  []string{"github.com/lestrrat-go/jwx/v3/..."},
+		why:    "it verifies what we minted with another library: minting with it too would hide a shared fault",
+	},
+	{
+		in:     []string{"..."},
+		except: []string{"cmd/..."},
+		never:  []string{"github.com/alecthomas/kong/...", "flag"},
+		why:    "planes are given a Config; only mains read flags",
+	},
+	{
+		in:    []string{"..."},
+		never: []string{"connectrpc.com/connect/v2/...", "github.com/google/cel-go/..."},
+		why:   "another major version or the old path of a library that we have: two copies in one binary",
+		tests: true,
+	},
+	{
+		in:    []string{"..."},
+		never: []string{"unsafe", "C", "log", "math/rand"},
+		why:   "no unsafe code, no C, logs are slog's, chance is crypto/rand's (math/rand/v2 may spread load)",
+	},
+	{
+		in:    []string{"..."},
+		never: []string{"github.com/stretchr/testify/...", "github.com/golang/mock/...", "go.uber.org/mock/..."},
+		why:   "tests use testing and go-cmp, and real parts instead of generated mocks",
+		tests: true,
+	},
+
+	// What belongs to the process.
+	{
+		in:     []string{"..."},
+		except: []string{"cmd/...", "proto/third_party/print"},
+		never:  []string{"os.Args", "os.Exit", "os/signal/..."},
+		why:    "a library returns; only a main knows its arguments, its signals and its end",
+	},
+	{
+		in:     []string{"..."},
+		except: []string{"cmd/...", "controlplane/store/storetest", "edge/edgetest"},
+		never:  []string{"os.Getenv", "os.LookupEnv", "os.Environ"},
+		why:    "configuration comes in through a Config struct; test packages may ask where their servers are",
+	},
+	{
+		in:    []string{"..."},
+		never: []string{"net/http.DefaultClient", "net/http.Get", "net/http.Head", "net/http.Post", "net/http.PostForm"},
+		why:   "the default client waits for ever and dials any address: SSRF",
+	},
+	{
+		in:    []string{"..."},
+		never: []string{"net/http.ListenAndServe", "net/http.ListenAndServeTLS", "net/http.Serve", "net/http.Handle", "net/http.HandleFunc"},
+		why:   "the default server has no time limits, the default mux serves what any import registered",
+	},
+}
+
+func TestLaws(t *testing.T) {
+	t.Parallel()
+	for _, broken := range breaches(parse(t, "."), laws) {
+		t.Error(broken)
+	}
+}
+
+// TestLawsBind plants every forbidden thing in every package that a law binds, and wants the reason; and in each that is
+// free of it, and wants silence. A law with a typing mistake would bind nobody, and be obeyed for ever.
+func TestLawsBind(t *testing.T) {
+	t.Parallel()
+	for _, l := range laws {
+		for _, what := range l.never {
+			for _, dir := range l.in {
+				got := breaches(planted(t, dir, what), []law{l})
+				if len(got) != 1 || !strings.Contains(got[0], "planted.go:3: ") || !strings.Contains(got[0], l.why) {
+					t.Errorf("%s in %s: want one breach that says where, and %q; got %q", what, dir, l.why, got)
+				}
+			}
+			for _, dir := range l.except {
+				if got := breaches(planted(t, dir, what), []law{l}); len(got) != 0 {
+					t.Errorf("%s in %s is allowed; got %q", what, dir, got)
+				}
+			}
+		}
+		for _, what := range l.but {
+			if got := breaches(planted(t, l.in[0], what), []law{l}); len(got) != 0 {
+				t.Errorf("%s in %s is allowed; got %q", what, l.in[0], got)
+			}
+		}
+	}
+}
+
+// TestControlPlaneIsSorted makes whoever adds a package say what it is, or no law would bind it.
+func TestControlPlaneIsSorted(t *testing.T) {
+	t.Parallel()
+	known := slices.Concat(services, foundations, upperFloors)
+	for _, f := range parse(t, ".") {
+		plane, rest, _ := strings.Cut(f.dir, "/")
+		noun, _, _ := strings.Cut(rest, "/")
+		if plane == "controlplane" && !slices.Contains(known, path.Join(plane, noun)) {
+			t.Errorf("%s: is %s a service, a foundation or an upper floor? Say so in architecture_test.go", f.path, path.Join(plane, noun))
+		}
+	}
+}
+
+func TestPackages(t *testing.T) {
+	t.Parallel()
+	vague := []string{"util", "utils", "common", "helper", "helpers", "models", "types", "base", "manager", "misc", "shared", "lib"}
+	comments, lines := map[string][]string{}, map[string]int{}
+	for _, f := range parse(t, ".") {
+		if name := path.Base(f.dir); slices.Contains(vague, name) || slices.Contains(vague, f.ast.Name.Name) {
+			t.Errorf("%s: a package is named after the idea that it holds; %q holds anything", f.path, name)
+		}
+		if f.lines > 800 {
+			t.Errorf("%s: %d lines, and 800 is the end: split it by step of the flow", f.path, f.lines)
+		}
+		if f.test {
+			continue
+		}
+		lines[f.dir] += f.lines
+		if f.ast.Doc != nil {
+			comments[f.dir] = append(comments[f.dir], f.path)
+		}
+	}
+	for dir, n := range lines {
+		if n > 4000 {
+			t.Errorf("%s: %d lines, and 4000 is the end: it holds more than one idea", dir, n)
+		}
+		if len(comments[dir]) != 1 {
+			t.Errorf("%s: want one package comment, what it is for and what it must never do; found in %q", dir, comments[dir])
+		}
+	}
+}
+
+func TestTests(t *testing.T) {
+	t.Parallel()
+	for _, f := range parse(t, ".") {
+		if !f.test {
+			continue
+		}
+		for _, u := range f.uses {
+			// In a bubble of synctest, sleeping takes no time and races with nothing.
+			if u.what == "time.Sleep" && !f.imports("testing/synctest") {
+				t.Errorf("%s:%d: a test that sleeps is slow or flaky, or both: wait for the event, or use testing/synctest", f.path, u.line)
+			}
+			if u.what == "testing.Short" {
+				t.Errorf("%s:%d: all tests run every time", f.path, u.line)
+			}
+		}
+		for _, line := range skips(f) {
+			t.Errorf("%s:%d: a skipped test shows nothing: `make test` installs what a test needs", f.path, line)
+		}
+	}
+}
+
+// TestTexts reads every file, whatever it is, for names that mean nothing on another machine.
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	// In pieces, or they would be found here.
+	foreign := []string{"/wo" + "rk/", "/Use" + "rs/", "registry.npm" + "js.org", "proxy.gol" + "ang.org"}
+	err := walk(".", func(at string) error {
+		text, err := os.ReadFile(at)
+		if err != nil {
+			return err
+		}
+		for _, word := range foreign {
+			if bytes.Contains(text, []byte(word)) {
+				t.Errorf("%s: %q means nothing on another machine", at, word)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
