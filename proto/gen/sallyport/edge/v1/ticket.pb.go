@@ -355,7 +355,9 @@ func (x *HostRecord) GetSeenAtMs() int64 {
 type SessionRecord struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose.
-	Session       *PersonSession `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	Session *PersonSession `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	// The last request on any host, give or take a minute: what keeps the auth host's session from idling out meanwhile.
+	SeenAtMs      int64 `protobuf:"varint,2,opt,name=seen_at_ms,json=seenAtMs,proto3" json:"seen_at_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -395,6 +397,13 @@ func (x *SessionRecord) GetSession() *PersonSession {
 		return x.Session
 	}
 	return nil
+}
+
+func (x *SessionRecord) GetSeenAtMs() int64 {
+	if x != nil {
+		return x.SeenAtMs
+	}
+	return 0
 }
 
 // Where a person wanted to go, sealed into the link to the sign-in page.
@@ -727,9 +736,11 @@ const file_sallyport_edge_v1_ticket_proto_rawDesc = "" +
 	"HostRecord\x12\x10\n" +
 	"\x03sid\x18\x01 \x01(\fR\x03sid\x12\x1c\n" +
 	"\n" +
-	"seen_at_ms\x18\x02 \x01(\x03R\bseenAtMs\"K\n" +
+	"seen_at_ms\x18\x02 \x01(\x03R\bseenAtMs\"i\n" +
 	"\rSessionRecord\x12:\n" +
-	"\asession\x18\x01 \x01(\v2 .sallyport.edge.v1.PersonSessionR\asession\"\xf0\x01\n" +
+	"\asession\x18\x01 \x01(\v2 .sallyport.edge.v1.PersonSessionR\asession\x12\x1c\n" +
+	"\n" +
+	"seen_at_ms\x18\x02 \x01(\x03R\bseenAtMs\"\xf0\x01\n" +
 	"\vSignInStart\x12\x17\n" +
 	"\aapp_uid\x18\x01 \x01(\tR\x06appUid\x12\x12\n" +
 	"\x04host\x18\x02 \x01(\tR\x04host\x12\x1f\n" +
