@@ -940,7 +940,7 @@ type Hello struct {
 	Capabilities []string `protobuf:"bytes,2,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
 	// One start of the edge's process.
 	BootId string `protobuf:"bytes,3,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
-	// Tenant uid to what it has; the platform is one of them.
+	// Tenant uid to what it has; the platform is one of them. A lane that it does not have is 0 with an empty chain.
 	Have          map[string]*Version `protobuf:"bytes,4,rep,name=have,proto3" json:"have,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1075,7 +1075,7 @@ type Applied struct {
 	TenantUid string `protobuf:"bytes,1,opt,name=tenant_uid,json=tenantUid,proto3" json:"tenant_uid,omitempty"`
 	// What the edge has now, both lanes.
 	At *Version `protobuf:"bytes,2,opt,name=at,proto3" json:"at,omitempty"`
-	// Ids of apps that answer 403 because a rule is not understood.
+	// All that it has closed now: ids of apps that answer 403 because a rule is not understood.
 	ClosedApps    []string `protobuf:"bytes,3,rep,name=closed_apps,json=closedApps,proto3" json:"closed_apps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1379,7 +1379,13 @@ func (x *SignedHead) GetSignature() []byte {
 	return nil
 }
 
-// What a tenant's state is, for one pool.
+// What a tenant's state is, for one pool. The root of a lane is
+//
+//	SHA-256("sp-root-v1" entry₁ entry₂ …)
+//	entry = lp(lane) lp(kind) lp(id) lp(uid) lp(revision as 8 bytes, big endian) lp(SHA-256(bytes))
+//	lp(x) = length of x as 4 bytes, big endian, then x
+//
+// over the lane's resources sorted by kind, then id, as bytes; lane is `config` or `urgent`. Vectors: testdata/roots.json.
 type Head struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose.
@@ -1388,11 +1394,11 @@ type Head struct {
 	PoolUid string `protobuf:"bytes,2,opt,name=pool_uid,json=poolUid,proto3" json:"pool_uid,omitempty"`
 	// At which point.
 	Version *Version `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
-	// SHA-256 over the sorted entries of the config lane.
+	// Over the config lane.
 	ConfigRoot []byte `protobuf:"bytes,4,opt,name=config_root,json=configRoot,proto3" json:"config_root,omitempty"`
-	// SHA-256 over the sorted entries of the urgent lane: its own, so that it can be verified whatever the state of config.
+	// Over the urgent lane: its own, so that it can be verified whatever the state of config.
 	UrgentRoot []byte `protobuf:"bytes,5,opt,name=urgent_root,json=urgentRoot,proto3" json:"urgent_root,omitempty"`
-	// The age of policy counts from here.
+	// When this was known to be the newest state: the age of policy counts from here.
 	IssueTime     *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=issue_time,json=issueTime,proto3" json:"issue_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1588,7 +1594,8 @@ func (x *Update) GetDataKeys() []*WrappedKey {
 	return nil
 }
 
-// A data key, HPKE-sealed to one edge (RFC 9180: DHKEM(X25519), HKDF-SHA256, AES-256-GCM).
+// A data key, HPKE-sealed to one edge (RFC 9180: DHKEM(X25519), HKDF-SHA256, AES-256-GCM) with the info
+// "sallyport data key v1", tenant uid, pool uid, one after the other.
 type WrappedKey struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Names it in sealed fields.

@@ -593,7 +593,8 @@ func (x *IdentityProvider) GetDisabled() bool {
 }
 
 // Secret bytes under the (tenant, pool) data key: Tink AES-SIV, so that every replica builds the same bytes.
-// Associated data: "sp-snapshot-v1", tenant uid, pool uid, kind, uid and field, each length-prefixed (4 bytes, big endian).
+// Associated data: "sp-snapshot-v1", tenant uid, pool uid, kind, uid and field, each length-prefixed (4 bytes, big endian);
+// kind and uid are the Resource's (a Keyset's uid is its purpose, an AssertionKey's its kid).
 type Sealed struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Which data key.
