@@ -53,23 +53,15 @@ func (s methods) match(m string) (matched, byName bool) {
 	return s.any && slices.Contains(anyMethod[:], m), false
 }
 
-// tie returns a method for which neither set is more specific.
-func (s methods) tie(o methods) (string, bool) {
-	for _, m := range append(slices.Clone(s.named), o.named...) {
-		_, a := s.match(m)
-		_, b := o.match(m)
-		if a && b {
-			return m, true
+// ties returns the methods for which neither set is more specific.
+func (s methods) ties(o methods) []string {
+	var common []string
+	for _, m := range append(append(slices.Clone(s.named), o.named...), anyMethod[:]...) {
+		inS, named := s.match(m)
+		inO, oNamed := o.match(m)
+		if inS && inO && named == oNamed && !slices.Contains(common, m) {
+			common = append(common, m)
 		}
 	}
-	if s.any && o.any {
-		for _, m := range anyMethod {
-			_, a := s.match(m)
-			_, b := o.match(m)
-			if !a && !b {
-				return m, true
-			}
-		}
-	}
-	return "", false
+	return common
 }

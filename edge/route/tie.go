@@ -36,35 +36,32 @@ func tie(root *node, a, b claim) (Problem, bool) {
 	if a.target.index == b.target.index {
 		return Problem{}, false
 	}
-	method, ok := a.target.methods.tie(b.target.methods)
-	if !ok {
+	common := a.target.methods.ties(b.target.methods)
+	host, meet := commonHost(a.target.hosts, b.target.hosts)
+	path, exists := witness(a.pattern, b.pattern, 0)
+	if len(common) == 0 || !meet || !exists {
 		return Problem{}, false
 	}
-	host, ok := commonHost(a.target.hosts, b.target.hosts)
-	if !ok {
-		return Problem{}, false
-	}
-	path, ok := "", false
-	// A third, more specific pattern may take the plainest example away.
-	for n := range 5 {
-		example, found := witness(a.pattern, b.pattern, n)
-		if !found {
-			break
-		}
-		if !ok {
-			path, ok = example, true
-		}
-		to := root.best(example, question{host, method}).target
-		if to != nil && (to.index == a.target.index || to.index == b.target.index) {
-			path = example
-			break
-		}
-	}
-	if !ok {
-		return Problem{}, false
-	}
+	method, path := example(root, a, b, common, host, path)
 	return Problem{Field: b.field, Reason: ProblemInvalid,
 		Message: fmt.Sprintf("%s and %s are equally specific for %s %s%s", a.name, b.name, method, host, path)}, true
+}
+
+// example looks for a request that is really one of the two. A third, more
+// specific pattern may take the plainest one away.
+func example(root *node, a, b claim, methods []string, host, plainest string) (method, path string) {
+	for n := range 4 {
+		path, ok := witness(a.pattern, b.pattern, n)
+		if !ok {
+			break
+		}
+		for _, method := range methods {
+			if to := root.best(path, question{host, method}).target; to == a.target || to == b.target {
+				return method, path
+			}
+		}
+	}
+	return methods[0], plainest
 }
 
 func commonHost(a, b []string) (string, bool) {
