@@ -11,10 +11,19 @@ const (
 	Owner      AdminRole = "ADMIN_ROLE_OWNER"
 )
 
+// Kinds of actor.
+const (
+	APITokenActor  = "apiToken"
+	OperatorActor  = "operator"
+	EdgeActor      = "edge"
+	SystemActor    = "system"
+	BootstrapActor = "bootstrap" // makes the first operator and nothing else
+)
+
 // Caller is who makes an API request. Every use case takes one, so that none can forget to ask.
 type Caller struct {
 	Actor     string // a resource name: `tenants/acme/members/ann`, `edgePools/dev/edges/eu-1`
-	ActorKind string // `apiToken`, `operator`, `edge`, `system`
+	ActorKind string // one of the kinds of actor
 	TenantUID UID    // where it belongs; PlatformUID for operators
 	TenantID  string // "" for operators
 	Role      AdminRole
