@@ -56,7 +56,7 @@ test: ## Check everything, and install what that needs: generated code, lint, te
 .PHONY: parts
 parts:
 	@.ci/parts go node cc postgres redis chromium fonts
-	@$(MAKE) --no-print-directory web/node_modules
+	@$(MAKE) -s web/node_modules
 
 .PHONY: unit
 unit: ## Run the Go tests with the race detector (PKG=./edge/...)
@@ -77,12 +77,17 @@ bench: ## Run the benchmarks (PKG=./edge/policy)
 	@go run ./cmd/internal/testservices -- go test -run '^$$' -bench . -benchmem $(PKG)
 
 .PHONY: lint
-lint: web/node_modules ## Run the linters on Go and protos
-	$(GOLANGCI) run $(PKG)
-	$(GOLANGCI) config verify
-	go mod tidy -diff
-	$(BUF) lint
-	$(BUF) format --path proto/sallyport --diff --exit-code
+lint: lint-proto lint-go ## Run the linters
+
+.PHONY: lint-go
+lint-go: ## Run the linters on Go (PKG=./edge/...)
+	@$(GOLANGCI) run $(PKG)
+	@go mod tidy -diff
+
+.PHONY: lint-proto
+lint-proto: web/node_modules ## Run the linters on protos, and refuse breaking changes against main
+	@$(BUF) lint
+	@$(BUF) format --path proto/sallyport --diff --exit-code
 	@if git rev-parse -q --verify main >/dev/null; \
 	then $(BUF) breaking --against "$$(git rev-parse --git-common-dir)#branch=main"; \
 	else echo 'No branch main here: nothing to compare the protos with.'; fi
