@@ -21,18 +21,20 @@ type Caller struct {
 	Name       string          // for people to read
 	Email      string          // as the provider said at sign-in
 	Credential string          // CredentialSession or CredentialServiceToken
-	SessionID  string          // of people
-	IDPUID     string          // of people
-	AuthTime   time.Time       // of people
-	ExpireTime time.Time       // not alive from here on; zero is never
-	Revocable  snapshot.Subject
-	Version    string // of the claims: changes when Identity does
+	SessionID  string          // of people: the sign-in
+	// HostSession names the one cookie, of people: signing out of one app ends it, and not the sign-in.
+	HostSession string
+	IDPUID      string    // of people
+	AuthTime    time.Time // of people
+	ExpireTime  time.Time // not alive from here on; zero is never
+	Revocable   snapshot.Subject
+	Version     string // of the claims: changes when Identity does
 
 	resolved atomic.Pointer[resolved]
 }
 
 type resolved struct {
-	site      *snapshot.Site
+	program   *policy.Program
 	principal *policy.Principal
 }
 
@@ -41,8 +43,7 @@ func (c *Caller) Principal(s *snapshot.Site) *policy.Principal {
 	if c == nil {
 		return nil
 	}
-	last := c.resolved.Load()
-	if last != nil && (last.site == s || last.site.Program == s.Program) {
+	if last := c.resolved.Load(); last != nil && last.program == s.Program {
 		return last.principal
 	}
 	id := c.Identity
@@ -51,6 +52,6 @@ func (c *Caller) Principal(s *snapshot.Site) *policy.Principal {
 		id.EmailDomainOwned = p.OwnsEmail(id.Email)
 	}
 	principal := s.Program.Resolve(id)
-	c.resolved.Store(&resolved{s, principal})
+	c.resolved.Store(&resolved{s.Program, principal})
 	return principal
 }

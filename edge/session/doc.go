@@ -1,0 +1,28 @@
+// Package session knows which cookies are somebody: it seals, reads, carries and ends the sessions of people.
+//
+// A Session is one sign-in of one person (sid "s_…"). Under it there is a host session (cookie, "h_…") for each host that
+// was visited. A cookie holds a random id and a sealed ticket that alone is enough to decide on; Redis (one a region)
+// holds a copy under hashes; this process remembers what it saw lately.
+//
+//	               no cookie, malformed, foreign, sealed by nobody we know
+//	cookie ──────────────────────────────────────────────────────────────────▶ Anonymous
+//	  │ opens
+//	  ▼         past absolute or idle limit
+//	ticket ───────────────────────────────────────────────────────────────────▶ Anonymous (identity.expired)
+//	  │         revocation of the urgent lane · tombstone · ended here · provider gone or disabled
+//	  │───────────────────────────────────────────────────────────────────────▶ Ended
+//	  │         the store was asked less than 120 s ago, or answers now
+//	  │───────────────────────────────────────────────────────────────────────▶ Live
+//	  │         the store is down, since less than the app's grace
+//	  │───────────────────────────────────────────────────────────────────────▶ Live, carried by the ticket
+//	  └───────────────────────────────────────────────────────────────────────▶ Unavailable
+//
+// Ending is a positive fact; absence proves nothing. A record that Redis has lost is written again from the ticket, and
+// an error of Redis never clears a cookie, never signs anybody out and is never "no session".
+//
+// Why the grace counts from the later of "this edge last saw the store healthy" and the ticket's sealing: a ticket is
+// sealed only at a sign-in or while the store is healthy, so at that moment the session was alive for certain; what could
+// be missed is an end since then. Tickets are not sealed again while the store is down, or the grace would never end.
+//
+// A warm request (the cookie was seen within 120 s) does no I/O and takes no lock that other sessions share.
+package session
