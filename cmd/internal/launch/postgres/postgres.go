@@ -139,7 +139,7 @@ func (s *Server) Wait() error {
 // Done is closed when the server has ended.
 func (s *Server) Done() <-chan struct{} { return s.child.Done() }
 
-// Stop ends the server and returns when it is gone, after 2.5 s at most. Open connections are cut. It is called once.
+// Stop ends the server and returns when it is gone, after about a second at most. Open connections are cut. It is called once.
 func (s *Server) Stop() {
 	s.stopChild()
 	s.release()
@@ -147,8 +147,8 @@ func (s *Server) Stop() {
 
 func (s *Server) stopChild() {
 	s.child.Stop(
-		launch.Step{Signal: syscall.SIGINT, Grace: 1500 * time.Millisecond}, // cut connections, write a checkpoint
-		launch.Step{Signal: syscall.SIGQUIT, Grace: time.Second},            // at once
+		launch.Step{Signal: syscall.SIGINT, Grace: 700 * time.Millisecond},  // cut connections, write a checkpoint
+		launch.Step{Signal: syscall.SIGQUIT, Grace: 300 * time.Millisecond}, // at once; the log replays at the next start
 	)
 }
 

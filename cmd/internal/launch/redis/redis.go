@@ -129,14 +129,14 @@ func (s *Server) Wait() error {
 	return nil
 }
 
-// Stop ends the server and returns when it is gone, after a second at most. It is called once.
+// Stop ends the server and returns when it is gone, after 300 ms at most. It is called once.
 func (s *Server) Stop() {
 	if s.child == nil {
 		s.substitute.Close()
 		close(s.done)
 		return
 	}
-	s.child.Stop(launch.Step{Signal: syscall.SIGTERM, Grace: time.Second})
+	s.child.Stop(launch.Step{Signal: syscall.SIGTERM, Grace: 300 * time.Millisecond})
 }
 
 func (s *Server) awaitReady(ctx context.Context) error {
