@@ -79,7 +79,7 @@ func (c *config) addTokens(accounts []*edgev1.ServiceAccount) {
 	for _, m := range accounts {
 		account := &ServiceAccount{ID: m.GetId(), UID: m.GetUid(), Disabled: m.GetDisabled() || !understood(m.ProtoReflect())}
 		for _, t := range m.GetTokens() {
-			c.tokens[t.GetId()] = &ServiceToken{ID: t.GetId(), SHA256: t.GetSha256(), ExpireTime: t.GetExpireTime().AsTime(), Account: account}
+			c.tokens[t.GetId()] = &ServiceToken{ID: t.GetId(), SHA256: t.GetSha256(), ExpireTime: instant(t.GetExpireTime()), Account: account}
 		}
 	}
 }

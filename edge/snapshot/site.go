@@ -151,8 +151,10 @@ func (p *IdentityProvider) OwnsEmail(email string) bool {
 type ServiceToken struct {
 	ID         string
 	SHA256     []byte // of the secret part
-	ExpireTime time.Time
+	ExpireTime time.Time // zero is never
 	Account    *ServiceAccount
+	// Memo is what package identity makes of the token, kept as long as the token is here.
+	Memo atomic.Value
 }
 
 // ServiceAccount is a machine.

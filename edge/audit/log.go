@@ -1,0 +1,160 @@
+package audit
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
+	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
+)
+
+// Config is what a Log is made of.
+type Config struct {
+	BootID string
+	// Send delivers a report. It is called by one goroutine at a time.
+	Send func(context.Context, *edgev1.ReportRequest) (*edgev1.ReportResponse, error)
+	// Serves tells whether the pool still serves a tenant. What is left of one that it does not is dropped.
+	Serves func(tenantUID string) bool
+	Now    func() time.Time
+	Log    *slog.Logger
+}
+
+// Bounds of memory.
+const (
+	shards       = 16
+	shardRecords = 4096      // not yet numbered, per shard
+	spoolRecords = 50_000    // not yet acknowledged, per tenant
+	spoolBytes   = 32 << 20  // the same
+	totalBytes   = 256 << 20 // of all tenants
+)
+
+// Log takes records and ships them. Make it with New and run it with Run.
+type Log struct {
+	config  Config
+	shards  [shards]shard
+	wake    chan struct{}
+	sending chan struct{} // holds a token while a report is on its way
+	lost    atomic.Int64
+	pending atomic.Int64
+
+	mu     sync.Mutex // guards what follows; never taken by a request
+	spools map[string]*spool
+	bytes  int
+}
+
+type shard struct {
+	mu      sync.Mutex
+	records []entry
+	dropped map[string]int // by tenant: what did not fit
+	_       [24]byte       // shards are on cache lines of their own
+}
+
+type entry struct {
+	tenantUID string
+	record    *edgev1.Record
+	kind      kind
+}
+
+// kind says what goes first when a spool is full.
+type kind int8
+
+const (
+	allowed kind = iota // requests that were allowed
+	refused             // those that were not
+	session             // what became of a session: others depend on it
+)
+
+// New returns a log.
+func New(c Config) *Log {
+	return &Log{config: c, wake: make(chan struct{}, 1), sending: make(chan struct{}, 1), spools: map[string]*spool{}}
+}
+
+// Access adds the record of a request. The caller must not change it afterwards.
+func (l *Log) Access(tenantUID string, e *sallyportv1.AccessEvent) {
+	k := refused
+	if e.GetDecision().GetOutcome() == "ALLOW" {
+		k = allowed
+	}
+	l.add(entry{tenantUID, &edgev1.Record{Event: &edgev1.Record_Access{Access: e}}, k})
+}
+
+// Session adds what became of a session. The caller must not change it afterwards.
+func (l *Log) Session(tenantUID string, e *edgev1.SessionEvent) {
+	l.add(entry{tenantUID, &edgev1.Record{Event: &edgev1.Record_Session{Session: e}}, session})
+	if e.GetKind() == edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED {
+		l.kick()
+	}
+}
+
+func (l *Log) add(e entry) {
+	s := &l.shards[rand.IntN(shards)]
+	s.mu.Lock()
+	full := len(s.records) >= shardRecords && e.kind != session
+	if full {
+		if s.dropped == nil {
+			s.dropped = map[string]int{}
+		}
+		s.dropped[e.tenantUID]++
+	} else {
+		s.records = append(s.records, e)
+	}
+	half := len(s.records) == shardRecords/2
+	s.mu.Unlock()
+	if half {
+		l.kick()
+	}
+}
+
+func (l *Log) kick() {
+	select {
+	case l.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Pending is how many numbered records are not acknowledged, Lost how many did not fit since the start.
+func (l *Log) Pending() int64 { return l.pending.Load() }
+
+// Lost is how many records did not fit since the start. Each is in a gap record.
+func (l *Log) Lost() int64 { return l.lost.Load() }
+
+// collect moves what requests added into the spools, and numbers it. The caller holds mu.
+func (l *Log) collect() {
+	for i := range l.shards {
+		s := &l.shards[i]
+		s.mu.Lock()
+		records, dropped := s.records, s.dropped
+		s.records, s.dropped = nil, nil
+		s.mu.Unlock()
+		for _, e := range records {
+			l.put(e)
+		}
+		for tenantUID, n := range dropped {
+			l.spool(tenantUID).lose(n)
+			l.lost.Add(int64(n))
+		}
+	}
+}
+
+func (l *Log) spool(tenantUID string) *spool {
+	s := l.spools[tenantUID]
+	if s == nil {
+		s = &spool{tenantUID: tenantUID, next: 1}
+		l.spools[tenantUID] = s
+	}
+	return s
+}
+
+func (l *Log) put(e entry) {
+	s := l.spool(e.tenantUID)
+	bytes, records := s.bytes, len(s.records)
+	if !s.put(e, l.bytes, l.config.Now()) {
+		l.lost.Add(1)
+	}
+	l.bytes += s.bytes - bytes
+	l.pending.Add(int64(len(s.records) - records))
+}
