@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-iap/sallyport/edge/exchange"
 	"github.com/sallyport-iap/sallyport/edge/policy"
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
+	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
 
 // State is what a cookie is.
@@ -37,7 +38,29 @@ type Result struct {
 	Err       error // if Unavailable; for the log
 
 	opened *opened
-	seen   time.Time // before this request
+}
+
+// Person is the Session, as a hand-off carries it; nil unless Live.
+func (r Result) Person() *edgev1.PersonSession {
+	if r.State != Live {
+		return nil
+	}
+	return r.opened.live.person.Load()
+}
+
+// Times are those of a live session.
+type Times struct {
+	Began, Seen, Expire time.Time
+	Idle                time.Duration
+}
+
+// Times says when the session began, was used, and ends; zero unless Live.
+func (r Result) Times(site *snapshot.Site, app *snapshot.App) Times {
+	if r.State != Live {
+		return Times{}
+	}
+	o := r.opened
+	return Times{instant(o.ticket.Session.BeganMs), o.live.seenAt(), o.expires(site, app), o.idleLimit(site, app)}
 }
 
 // Authenticate says whose a cookie is. app is nil on the auth host. A cookie that was seen lately costs no I/O.
@@ -105,7 +128,7 @@ func (s *Sessions) look(ctx context.Context, site *snapshot.Site, app *snapshot.
 		}
 		s.carried.Add(1)
 	}
-	return Result{State: Live, Caller: s.caller(site, app, o), opened: o, seen: o.live.seenAt()}
+	return Result{State: Live, Caller: s.caller(site, app, o), opened: o}
 }
 
 func gone(reason policy.Reason, o *opened) Result {

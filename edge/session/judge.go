@@ -124,13 +124,13 @@ func (s *Sessions) Alive(site *snapshot.Site, app *snapshot.App, c *exchange.Cal
 }
 
 func (s *Sessions) hasEnded(tenant, name string) bool {
-	_, ok := s.ended.GetIfPresent(endedName{tenant, name})
+	_, ok := s.ended.GetIfPresent(named{tenant, name})
 	return ok
 }
 
 // learnEnded remembers an end, and has open streams of the Session judged again.
 func (s *Sessions) learnEnded(tenant, name, sid string) {
-	if _, fresh := s.ended.SetIfAbsent(endedName{tenant, name}, struct{}{}); !fresh {
+	if _, fresh := s.ended.SetIfAbsent(named{tenant, name}, struct{}{}); !fresh {
 		return
 	}
 	s.endings.Add(1)

@@ -43,8 +43,10 @@ type Sessions struct {
 	// hosts is what was seen of each host session; it outlives a cookie's value, which changes with every new ticket.
 	hosts *otter.Cache[idHash, *live]
 	// ended holds what ended on this edge, or was learned to have ended, by name.
-	ended   *otter.Cache[endedName, struct{}]
+	ended   *otter.Cache[named, struct{}]
 	endings atomic.Int64
+	// once holds the one-time tokens that were used on this edge.
+	once *otter.Cache[named, struct{}]
 
 	// jobs are writes and reads of the store that no request waits for.
 	jobs chan func(context.Context)
@@ -52,7 +54,7 @@ type Sessions struct {
 	unreadable, carried, unavailable atomic.Int64
 }
 
-type endedName struct{ tenant, name string }
+type named struct{ tenant, name string }
 
 const (
 	// fresh is how long the store's word counts without asking again; stale is how long it is served while asking.
@@ -77,7 +79,8 @@ func New(c Config) *Sessions {
 		store:  newStore(c.Redis, c.Now, c.Log),
 		opened: otter.Must(&otter.Options[[sha256.Size]byte, *opened]{MaximumSize: c.MaxCached, ExpiryCalculator: otter.ExpiryAccessing[[sha256.Size]byte, *opened](10 * time.Minute)}),
 		hosts:  otter.Must(&otter.Options[idHash, *live]{MaximumSize: c.MaxCached, ExpiryCalculator: otter.ExpiryAccessing[idHash, *live](remembered)}),
-		ended:  otter.Must(&otter.Options[endedName, struct{}]{MaximumSize: maxEnded, ExpiryCalculator: otter.ExpiryWriting[endedName, struct{}](remembered)}),
+		ended:  otter.Must(&otter.Options[named, struct{}]{MaximumSize: maxEnded, ExpiryCalculator: otter.ExpiryWriting[named, struct{}](remembered)}),
+		once:   otter.Must(&otter.Options[named, struct{}]{MaximumSize: maxOnce, ExpiryCalculator: otter.ExpiryWriting[named, struct{}](15 * time.Minute)}),
 		jobs:   make(chan func(context.Context), maxJobs),
 	}
 }
