@@ -28,7 +28,7 @@ CREATE UNLOGGED TABLE edge_ack (
     urgent        bigint      NOT NULL,
     closed_apps   text[]      NOT NULL,
     max_staleness interval    NOT NULL,
-    refused       jsonb,
+    refused       json,
     acked_at      timestamptz NOT NULL,
     PRIMARY KEY (tenant_uid, edge_uid)
 );
