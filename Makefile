@@ -9,7 +9,7 @@ SHELL := bash
 export CGO_ENABLED := 0
 
 # Go and npm keep their caches at home. Without a home (a bare CI user) they get one in the checkout.
-ifneq ($(shell test -w "$$HOME" && echo writable),writable)
+ifneq ($(shell test -w "$${HOME:-}" && echo writable),writable)
 export HOME := $(CURDIR)/.cache/home
 $(shell mkdir -p $(HOME))
 endif
@@ -115,9 +115,10 @@ generate-check: web/node_modules ## Check that `make generate` would change noth
 	  || { echo 'Generated files are not up to date: run `make generate`.' >&2; exit 1; }
 
 .PHONY: clean
-clean: ## Delete what was built, and the data of the demo
-	rm -rf bin .sallyport web/node_modules
+clean: ## Delete what was built and installed here; the data of the demo stays, in .sallyport/
+	@if [ -d .cache ]; then chmod -R u+w .cache; fi
+	rm -rf bin .cache web/node_modules
 
 web/node_modules: web/package.json web/package-lock.json
-	@cd web && npm ci --no-audit --no-fund
+	@cd web && npm ci
 	@touch $@
