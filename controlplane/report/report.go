@@ -1,0 +1,163 @@
+// Package report takes in what edges tell of requests and sessions. Everything is idempotent by (edge, boot, tenant,
+// sequence), so an edge repeats what it is not sure of; and everything is scoped by the edge's certificate: an edge can
+// tell only of tenants that its pool serves, under its own name, with the time of receipt beside its own.
+//
+// A session that ended becomes a revocation on the urgent lane, because that is what reaches every edge. The package must
+// never end a session for any other reason than that an edge of the tenant said so, and never decide anything else.
+package report
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/store"
+)
+
+// MaxRecords is how many records a batch may have.
+const MaxRecords = 1_000
+
+const (
+	// enforceWithin is how long a report that ends a session waits for the other edges.
+	enforceWithin = 2 * time.Second
+	// longestSession bounds what an edge says of a session's end.
+	longestSession = 30 * 24 * time.Hour
+	// The day of a record decides which partition it is in: a clock that is off by more than this is not believed.
+	oldest, newest = 7 * 24 * time.Hour, time.Hour
+	maxSID         = 128
+)
+
+// Config is what the service needs; every field is required.
+type Config struct {
+	DB *store.DB
+	// Enforced waits until all accountable edges have a revision, or for the time given.
+	Enforced func(ctx context.Context, tenant controlplane.UID, want controlplane.Revision, within time.Duration) (bool, error)
+	Now      func() time.Time
+	Log      *slog.Logger
+}
+
+// Service stores reports.
+type Service struct{ cfg Config }
+
+// New makes the service.
+func New(cfg Config) *Service { return &Service{cfg} }
+
+// Edge is who reports: derived from its certificate.
+type Edge struct {
+	UID  controlplane.UID
+	Name string
+	Boot string
+}
+
+// Batch is what an edge tells of one tenant, ascending by sequence. Sessions and Events share the sequence.
+type Batch struct {
+	Tenant     controlplane.UID
+	Events     []store.AccessEvent
+	Sessions   []store.SessionEvent
+	ThroughSeq int64 // the last record's
+}
+
+// Stored is what came of a batch.
+type Stored struct {
+	ThroughSeq int64
+	Urgent     int64 // the revision that ends the sessions that ended; 0: none did
+	Enforced   bool  // every accountable edge has it
+}
+
+// Ingest stores a batch. Who calls has checked that the edge's pool serves the tenant.
+func (s *Service) Ingest(ctx context.Context, edge Edge, b Batch) (*Stored, error) {
+	now := s.cfg.Now()
+	for i := range b.Events {
+		e := &b.Events[i]
+		e.ReceiveTime = now
+		if e.Time.Before(now.Add(-oldest)) || e.Time.After(now.Add(newest)) {
+			e.Time = now
+		}
+	}
+	system := s.cfg.DB.System()
+	if err := system.InsertEvents(ctx, b.Tenant, edge.UID, edge.Boot, b.Events); err != nil {
+		return nil, fmt.Errorf("store access events of edge %s: %w", edge.UID, err)
+	}
+	var ended []store.SessionEvent
+	for i := range b.Sessions {
+		e := &b.Sessions[i]
+		e.Edge = edge.Name
+		if e.ExpireTime.Before(now) || e.ExpireTime.After(now.Add(longestSession)) {
+			e.ExpireTime = now.Add(longestSession)
+		}
+		if e.Kind == store.SessionEnded {
+			ended = append(ended, *e)
+		}
+	}
+	if err := system.UpsertSessions(ctx, b.Tenant, b.Sessions); err != nil {
+		return nil, fmt.Errorf("store session events of edge %s: %w", edge.UID, err)
+	}
+	stored := &Stored{ThroughSeq: b.ThroughSeq}
+	if len(ended) == 0 {
+		return stored, nil
+	}
+	revision, err := s.revoke(ctx, edge, b.Tenant, ended)
+	if err != nil {
+		return nil, err
+	}
+	stored.Urgent = revision.Number
+	if stored.Enforced, err = s.cfg.Enforced(ctx, b.Tenant, revision, enforceWithin); err != nil {
+		// It is committed, so it will be enforced; that we cannot say when is no reason to have it reported again.
+		s.cfg.Log.Error("wait for a session's end", "tenant_uid", string(b.Tenant), "revision", revision.String(), "error", err)
+	}
+	return stored, nil
+}
+
+// revoke puts the sessions' ends on the urgent lane and returns the revision by which all of them are there.
+func (s *Service) revoke(ctx context.Context, edge Edge, tenant controlplane.UID, ended []store.SessionEvent) (controlplane.Revision, error) {
+	var through controlplane.Revision
+	err := s.cfg.DB.Tenant(ctx, tenant, func(tx *store.TenantTx) error {
+		through = controlplane.Revision{Lane: controlplane.Urgent}
+		head := tx.Head()
+		caller := &controlplane.Caller{
+			Actor: edge.Name, ActorKind: "edge", TenantUID: tenant, TenantID: head.ID,
+			Method: "sallyport.edge.v1.EdgeService/Report",
+		}
+		for _, e := range ended {
+			subject := "session:" + e.SID
+			was, ok, err := tx.RevocationOf(subject)
+			if err != nil {
+				return err
+			}
+			if ok {
+				through.Number = max(through.Number, was.Urgent)
+				continue
+			}
+			r := &store.Revocation{Subject: subject, Reason: e.Reason, ExpireTime: e.ExpireTime}
+			if err := tx.AddRevocation(r); err != nil {
+				return err
+			}
+			through.Number = max(through.Number, r.Urgent)
+			if err := tx.Record(store.Change{Lane: controlplane.Urgent, Caller: caller, Items: []store.ChangeItem{{
+				Name: "tenants/" + head.ID + "/revocations/" + string(r.UID), Action: store.Created,
+			}}}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return controlplane.Revision{}, fmt.Errorf("end sessions of tenant %s: %w", tenant, err)
+	}
+	return through, nil
+}
+
+// ValidSID reports whether a session id can be one of ours.
+func ValidSID(sid string) bool {
+	if sid == "" || len(sid) > maxSID {
+		return false
+	}
+	for _, c := range []byte(sid) {
+		if c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
