@@ -18,3 +18,8 @@ func (s Scope) Parent() string {
 func (s Scope) Name(kind Kind, id string) string {
 	return Name{Tenant: s.ID, Kind: kind, ID: id}.String()
 }
+
+// TokenName returns the name of a service account's token, which is no resource of its own.
+func (s Scope) TokenName(account, id string) string {
+	return s.Name(KindServiceAccount, account) + "/tokens/" + id
+}

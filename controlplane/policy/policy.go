@@ -80,3 +80,6 @@ func CheckHost(field, host string) []controlplane.Violation {
 	return []controlplane.Violation{{Field: field, Reason: controlplane.ReasonFieldInvalid, Suggestion: canonical,
 		Description: fmt.Sprintf("%q is not a host name in lower case, without port", host)}}
 }
+
+// CanonicalEmail returns the one spelling under which edges compare an address; ok is false if it is none.
+func CanonicalEmail(text string) (email string, ok bool) { return policy.CanonicalEmail(text) }

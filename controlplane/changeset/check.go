@@ -1,0 +1,215 @@
+package changeset
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/app"
+	"github.com/sallyport-iap/sallyport/controlplane/idp"
+	"github.com/sallyport-iap/sallyport/controlplane/member"
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
+)
+
+// checkEach asks each noun about what is written of it.
+func (r *run) checkEach() error {
+	for _, c := range r.changes {
+		if c.after == nil {
+			continue
+		}
+		found, err := r.checkOne(c.after)
+		if err != nil {
+			return err
+		}
+		r.add(c.at, found...)
+	}
+	return nil
+}
+
+func (r *run) checkOne(resource *controlplane.Resource) ([]controlplane.Violation, error) {
+	switch spec := resource.Spec.(type) {
+	case *controlplane.App:
+		return app.Check(spec), nil
+	case *controlplane.IdentityProvider:
+		return idp.Check(spec), nil
+	case *controlplane.Member:
+		return member.Check(spec), nil
+	case *controlplane.Tenant:
+		return append(policy.CheckHost("auth_host", spec.AuthHost), spec.Session.Check("session")...), nil
+	case *controlplane.APIToken:
+		return r.checkToken(spec), nil
+	case *controlplane.EdgePool:
+		return r.checkPool(spec, func(id string) (bool, error) { return r.outside.tenants[id], nil })
+	default:
+		return nil, nil // groups, roles and policies mean something only together: see compile
+	}
+}
+
+// checkToken wants a member of the same tenant: the reference that is stored has only its id.
+func (r *run) checkToken(spec *controlplane.APIToken) []controlplane.Violation {
+	name, err := controlplane.ParseName(spec.Member)
+	if err == nil && name.Kind == controlplane.KindMember && spec.Member == r.set.Scope.Name(name.Kind, name.ID) {
+		return nil
+	}
+	return []controlplane.Violation{{Field: "member", Reason: controlplane.ReasonFieldInvalid,
+		Description: "must be a member's name: " + r.set.Scope.Parent() + "/members/{member}"}}
+}
+
+func (r *run) add(at string, found ...controlplane.Violation) {
+	for _, v := range found {
+		v.Field = join(at, v.Field)
+		r.violations = append(r.violations, v)
+	}
+}
+
+// checkAll looks at what the set leaves behind, all of it written.
+func (r *run) checkAll() error {
+	for _, step := range []func() error{r.references, r.referrers, r.keepOwner, r.addresses, r.compile} {
+		if err := step(); err != nil || len(r.violations) > 0 {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) references() error {
+	var refs []controlplane.Reference
+	for _, c := range r.changes {
+		if c.after != nil {
+			refs = append(refs, c.after.Spec.References()...)
+		}
+	}
+	missing, err := r.tx.Missing(refs)
+	if err != nil || len(missing) == 0 {
+		return err
+	}
+	gone := map[key]bool{}
+	for _, m := range missing {
+		gone[key{m.Kind, m.ID}] = true
+	}
+	for _, c := range r.changes {
+		if c.after == nil {
+			continue
+		}
+		for _, ref := range c.after.Spec.References() {
+			if !gone[key{ref.Kind, ref.ID}] {
+				continue
+			}
+			suggestion, err := r.nearest(ref)
+			if err != nil {
+				return err
+			}
+			r.add(c.at, controlplane.Violation{Field: ref.Field, Reason: controlplane.ReasonReferenceNotFound, Suggestion: suggestion,
+				Description: fmt.Sprintf("%s %q does not exist", noun(ref.Kind), ref.ID)})
+		}
+	}
+	return nil
+}
+
+func (r *run) nearest(ref controlplane.Reference) (string, error) {
+	all, err := r.tx.AllResources(ref.Kind)
+	if err != nil {
+		return "", err
+	}
+	var ids []string
+	for _, found := range all {
+		ids = append(ids, found.ID)
+	}
+	return controlplane.Nearest(ref.ID, ids), nil
+}
+
+// noun is a kind in a sentence: `identity provider`.
+func noun(kind controlplane.Kind) string {
+	var text strings.Builder
+	for i, c := range string(kind) {
+		if i > 0 && c >= 'A' && c <= 'Z' {
+			text.WriteByte(' ')
+		}
+		text.WriteRune(c)
+	}
+	return strings.ToLower(text.String())
+}
+
+// told is how many referrers an error names.
+const told = 10
+
+func (r *run) referrers() error {
+	for _, c := range r.changes {
+		if c.after != nil {
+			continue
+		}
+		found, err := r.tx.Referrers(c.kind, c.id)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			continue
+		}
+		var names []string
+		for _, f := range found {
+			if name := r.name(f.Kind, f.ID); !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		text := strings.Join(names[:min(told, len(names))], ", ")
+		if more := len(names) - told; more > 0 {
+			text += fmt.Sprintf(" and %d more", more)
+		}
+		return &controlplane.Error{Kind: controlplane.Precondition, Reason: controlplane.ReasonInUse,
+			Message: fmt.Sprintf("%s is in use by %s", r.name(c.kind, c.id), text), Metadata: map[string]string{"referrers": text}}
+	}
+	return nil
+}
+
+func (r *run) keepOwner() error {
+	isOwner := func(m *controlplane.Resource) bool {
+		spec := specOf[*controlplane.Member](m)
+		return spec != nil && spec.Role == controlplane.Owner
+	}
+	lost := slices.ContainsFunc(r.changes, func(c *change) bool { return isOwner(c.before) && !isOwner(c.after) })
+	if !lost {
+		return nil
+	}
+	members, err := r.tx.AllResources(controlplane.KindMember)
+	if err != nil {
+		return err
+	}
+	owners := 0
+	for _, m := range members {
+		if isOwner(m) {
+			owners++
+		}
+	}
+	return member.KeepOwner(owners)
+}
+
+// compile runs the edges' own compiler over what the tenant's policy has become.
+func (r *run) compile() error {
+	places := map[key]string{}
+	concerned := false
+	for _, c := range r.changes {
+		places[key{c.kind, c.id}] = c.at
+		// Of providers and service accounts policies know only whether they are there.
+		onlyExistence := c.kind == controlplane.KindIdentityProvider || c.kind == controlplane.KindServiceAccount
+		if slices.Contains(policy.Kinds, c.kind) && (!onlyExistence || c.before == nil || c.after == nil) {
+			concerned = true
+		}
+	}
+	if !concerned {
+		return nil
+	}
+	all, err := r.tx.AllResources(policy.Kinds...)
+	if err != nil {
+		return err
+	}
+	for _, f := range policy.Compile(all) {
+		at, inSet := places[key{f.Kind, f.ID}]
+		if !inSet && f.Kind != "" {
+			at = r.name(f.Kind, f.ID)
+		}
+		r.add(at, f.Violation)
+	}
+	return nil
+}
