@@ -11,8 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	"github.com/sallyport-iap/sallyport/cmd/internal/launch/launchtest"
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
 )
 
@@ -49,7 +49,7 @@ func TestCommandGetsServices(t *testing.T) {
 	if len(fields) != 4 || !strings.HasPrefix(fields[0], "postgres://postgres:") || fields[2] != "redis://"+fields[1]+"/0" || fields[3] != "stdin" {
 		t.Errorf("the command saw %q", fields)
 	}
-	awaitNothingOf(t, tmp)
+	launchtest.AwaitNothingOf(t, tmp)
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
 		t.Errorf("left on disk: %v, %v", left, err)
 	}
@@ -83,7 +83,7 @@ func TestSignals(t *testing.T) {
 			if got := cmd.ProcessState.ExitCode(); signal != syscall.SIGKILL && got != 3 {
 				t.Errorf("exit status %d, want the command's", got)
 			}
-			awaitNothingOf(t, tmp)
+			launchtest.AwaitNothingOf(t, tmp)
 		})
 	}
 }
@@ -94,35 +94,5 @@ func TestUsage(t *testing.T) {
 	out, _ := cmd.CombinedOutput()
 	if cmd.ProcessState.ExitCode() != 2 || !bytes.HasPrefix(out, []byte("usage:")) {
 		t.Errorf("status %d, says %s", cmd.ProcessState.ExitCode(), out)
-	}
-}
-
-// awaitNothingOf waits, at most 3 s, until no process has that directory in its command line or environment.
-func awaitNothingOf(t *testing.T, dir string) {
-	t.Helper()
-	deadline := time.After(3 * time.Second)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		var left []string
-		processes, err := filepath.Glob("/proc/[0-9]*")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, at := range processes {
-			commandLine, _ := os.ReadFile(at + "/cmdline") // "" of a process that has gone meanwhile
-			environ, _ := os.ReadFile(at + "/environ")
-			if bytes.Contains(commandLine, []byte(dir)) || bytes.Contains(environ, []byte(dir)) {
-				left = append(left, strings.ReplaceAll(string(commandLine), "\x00", " "))
-			}
-		}
-		if len(left) == 0 {
-			return
-		}
-		select {
-		case <-deadline:
-			t.Fatalf("still running: %q", left)
-		case <-tick.C:
-		}
 	}
 }

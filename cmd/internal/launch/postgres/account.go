@@ -95,11 +95,20 @@ func (as account) own(path string) error {
 	if int(info.Sys().(*syscall.Stat_t).Uid) == as.owner {
 		return nil
 	}
-	return filepath.WalkDir(path, func(at string, _ fs.DirEntry, err error) error {
+	if !info.IsDir() {
+		return os.Lchown(path, as.owner, as.group)
+	}
+	// Not by path: the account that owns the files could put a link in our way.
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return fmt.Errorf("give %s to %s: %w", path, as.name, err)
+	}
+	defer func() { _ = root.Close() }()
+	return fs.WalkDir(root.FS(), ".", func(at string, _ fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		return os.Lchown(at, as.owner, as.group)
+		return root.Lchown(at, as.owner, as.group)
 	})
 }
 

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/launch"
+	"github.com/sallyport-iap/sallyport/cmd/internal/launch/launchtest"
 )
 
 // The test binary is also the parent that gets killed.
@@ -95,7 +95,7 @@ func TestDataSurvivesRestart(t *testing.T) {
 				t.Error(err)
 			}
 			first.Stop()
-			awaitNothingOf(t, dir)
+			launchtest.AwaitNothingOf(t, dir)
 
 			second := start(t, Config{Dir: dir, Port: first.Port()})
 			defer second.Stop()
@@ -107,6 +107,27 @@ func TestDataSurvivesRestart(t *testing.T) {
 				t.Errorf("read %s, %v", out, err)
 			}
 		})
+	}
+}
+
+// The way to the data opens and closes between two starts: as root, the files change hands.
+func TestDirectoryOpensAndCloses(t *testing.T) {
+	t.Parallel()
+	private := places(t)["private"]
+	for _, reachable := range []bool{false, true, false} {
+		place, permissions := "private", os.FileMode(0o700)
+		if reachable {
+			place, permissions = "open", 0o711
+		}
+		for _, parent := range []string{filepath.Dir(private), filepath.Dir(filepath.Dir(private))} {
+			if err := os.Chmod(parent, permissions); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start(t, Config{Dir: private, Lossy: true}).Stop()
+		if err := mode(t, place, filepath.Join(private, "data")); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
@@ -222,7 +243,7 @@ func TestKilledParent(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 0))
 			for range 8 {
 				kill(t, dir, time.Duration(random.IntN(900))*time.Millisecond)
-				awaitNothingOf(t, dir)
+				launchtest.AwaitNothingOf(t, dir)
 			}
 			start(t, Config{Dir: dir}).Stop()
 		})
@@ -256,47 +277,6 @@ func kill(t *testing.T, dir string, after time.Duration) {
 		}
 	}
 	_ = cmd.Wait() // killed, as intended
-}
-
-// awaitNothingOf waits, at most 3 s, until no process has anything to do with the directory.
-func awaitNothingOf(t *testing.T, dir string) {
-	t.Helper()
-	deadline := time.After(3 * time.Second)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		left := processesOf(t, dir)
-		if len(left) == 0 {
-			return
-		}
-		select {
-		case <-deadline:
-			t.Fatalf("still running: %q", left)
-		case <-tick.C:
-		}
-	}
-}
-
-// processesOf finds them by command line, environment (initdb passes PGDATA) or working directory.
-func processesOf(t *testing.T, dir string) []string {
-	t.Helper()
-	processes, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []string
-	for _, at := range processes {
-		if at == fmt.Sprintf("/proc/%d", os.Getpid()) {
-			continue
-		}
-		commandLine, _ := os.ReadFile(at + "/cmdline") // "" of a process that has gone meanwhile
-		environ, _ := os.ReadFile(at + "/environ")
-		cwd, _ := os.Readlink(at + "/cwd")
-		if bytes.Contains(commandLine, []byte(dir)) || bytes.Contains(environ, []byte(dir)) || strings.HasPrefix(cwd, dir) {
-			found = append(found, strings.ReplaceAll(string(commandLine), "\x00", " "))
-		}
-	}
-	return found
 }
 
 func TestVersion(t *testing.T) {

@@ -45,6 +45,7 @@ func (p *Provider) rememberBrowser(next http.Handler) http.Handler {
 
 // setCookie sets a cookie until the browser closes. Not Secure: the provider speaks plain HTTP, on loopback.
 func setCookie(w http.ResponseWriter, name, value string) {
+	//nolint:gosec // Secure would keep it from ever being sent.
 	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode})
 }
 

@@ -93,7 +93,7 @@ func (p *Provider) routes(provider *op.Provider) http.Handler {
 	mux.Handle(provider.AuthorizationEndpoint().Relative()+"/callback", provider)
 	mux.HandleFunc("GET "+oidc.DiscoveryEndpoint, func(w http.ResponseWriter, r *http.Request) { p.discovery(w, r, provider) })
 	mux.HandleFunc("GET "+loginPath, p.loginPage)
-	mux.HandleFunc("POST "+loginPath, func(w http.ResponseWriter, r *http.Request) { p.login(w, r, op.AuthCallbackURL(provider)) })
+	mux.HandleFunc("POST "+loginPath, p.login)
 	mux.HandleFunc("GET /{$}", p.homePage)
 	mux.HandleFunc("POST "+signOutPath, p.signOut)
 	mux.HandleFunc("GET "+signedOutPath, p.signedOutPage)

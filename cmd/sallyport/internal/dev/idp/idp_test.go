@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -173,9 +174,7 @@ func (f *fixture) redeem(t *testing.T, a attempt, code string, change url.Values
 	t.Helper()
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirectURI}, "code_verifier": {a.verifier}}
 	secret := f.ClientSecret()
-	for key, value := range change {
-		form[key] = value
-	}
+	maps.Copy(form, change)
 	if form.Has("secret") {
 		secret = form.Get("secret")
 		form.Del("secret")

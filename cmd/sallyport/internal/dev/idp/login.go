@@ -2,7 +2,6 @@ package idp
 
 import (
 	"bytes"
-	"context"
 	"embed"
 	"html/template"
 	"net/http"
@@ -27,7 +26,7 @@ func (p *Provider) loginPage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if request.Done() {
-		http.Redirect(w, r, callbackPath(request), http.StatusSeeOther)
+		http.Redirect(w, r, callbackPath(request), http.StatusSeeOther) //nolint:gosec // the id is ours, not the form's
 		return
 	}
 	render(w, http.StatusOK, "login.html", loginForm{Request: request.id, Username: request.LoginHint})
@@ -35,7 +34,7 @@ func (p *Provider) loginPage(w http.ResponseWriter, r *http.Request) {
 
 func callbackPath(request *authRequest) string { return "/authorize/callback?id=" + request.id }
 
-func (p *Provider) login(w http.ResponseWriter, r *http.Request, callback func(context.Context, string) string) {
+func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
 		http.Error(w, "The form cannot be read.", http.StatusBadRequest)
@@ -62,7 +61,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request, callback func(c
 	p.storage.sessions.put(now.id, now)
 	p.storage.signedIn(request, now)
 	setCookie(w, sessionCookie, now.id)
-	http.Redirect(w, r, callbackPath(request), http.StatusSeeOther)
+	http.Redirect(w, r, callbackPath(request), http.StatusSeeOther) //nolint:gosec // the id is ours, not the form's
 }
 
 func (p *Provider) startAgain(w http.ResponseWriter) {

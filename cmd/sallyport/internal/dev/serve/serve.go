@@ -52,8 +52,10 @@ func Run(ctx context.Context, listener net.Listener, handler http.Handler, log *
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
 	if server.Shutdown(draining) != nil {
-		server.Close()
+		_ = server.Close() // cuts what would not finish
 	}
-	<-failed
+	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", listener.Addr(), err)
+	}
 	return nil
 }

@@ -19,7 +19,7 @@ func Keep(name string, attempt Attempt, restart bool, log *slog.Logger) Attempt 
 				ready()
 			})
 			if ctx.Err() != nil {
-				return nil
+				return nil //nolint:nilerr // it was stopped; how it took that does not matter
 			}
 			if !wasReady {
 				return err

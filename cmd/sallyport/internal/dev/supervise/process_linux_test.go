@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/launch"
+	"github.com/sallyport-iap/sallyport/cmd/internal/launch/launchtest"
 	"github.com/sallyport-iap/sallyport/cmd/internal/launch/postgres"
 	"github.com/sallyport-iap/sallyport/cmd/internal/launch/redis"
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
@@ -161,41 +162,13 @@ func TestNothingIsLeft(t *testing.T) {
 		}
 		_, _ = io.Copy(io.Discard, stdout)
 		_ = cmd.Wait() // however it ended
-		awaitNothingOf(t, dir, killed.Add(3*time.Second))
+		launchtest.AwaitNothingOf(t, dir)
 		for _, port := range ports {
 			if _, err := launch.Port(port); err != nil {
 				t.Errorf("after %v: %v", signals[i%3], err)
 			}
 		}
 		t.Logf("%v: gone after %d ms", signals[i%3], time.Since(killed).Milliseconds())
-	}
-}
-
-func awaitNothingOf(t *testing.T, dir string, deadline time.Time) {
-	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		var left []string
-		processes, err := filepath.Glob("/proc/[0-9]*")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, at := range processes {
-			commandLine, _ := os.ReadFile(at + "/cmdline") // "" of a process that has gone meanwhile
-			environ, _ := os.ReadFile(at + "/environ")
-			cwd, _ := os.Readlink(at + "/cwd")
-			if bytes.Contains(commandLine, []byte(dir)) || bytes.Contains(environ, []byte(dir)) || strings.HasPrefix(cwd, dir) {
-				left = append(left, strings.ReplaceAll(string(commandLine), "\x00", " "))
-			}
-		}
-		if len(left) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("still running: %q", left)
-		}
-		<-tick.C
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -99,9 +100,7 @@ func (s *setup) ask(t *testing.T, method, target, token, body string, header htt
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		request.Header[name] = values
-	}
+	maps.Copy(request.Header, header)
 	if token != "" {
 		request.Header.Set(assertion.Header, token)
 	}

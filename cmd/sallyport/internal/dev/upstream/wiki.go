@@ -92,7 +92,7 @@ func (c Config) echoSocket(w http.ResponseWriter, r *http.Request, _ map[string]
 	if err != nil {
 		return // it has answered
 	}
-	defer conn.CloseNow()
+	defer func() { _ = conn.CloseNow() }()
 	conn.SetReadLimit(maxMessage)
 	for {
 		kind, message, err := conn.Read(r.Context())
