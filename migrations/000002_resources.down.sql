@@ -1,1 +1,1 @@
-DROP TABLE request_seen, change_item, change, removed, app_host, reference, resource_secret, resource, tenant;
+DROP TABLE request_seen, change_item, change, removed, app_host, reference, resource_secret, resource, head, tenant;

@@ -1,20 +1,26 @@
--- The heads. Every mutating transaction updates its row here as its last step.
 CREATE TABLE tenant (
-    tenant_uid   uuid        PRIMARY KEY,
-    id           text        COLLATE "C" NOT NULL,
-    lineage      text        COLLATE "C" NOT NULL,
-    config       bigint      NOT NULL DEFAULT 0,
-    urgent       bigint      NOT NULL DEFAULT 0,
-    config_chain bytea       NOT NULL DEFAULT '',
-    urgent_chain bytea       NOT NULL DEFAULT '',
-    disabled     boolean     NOT NULL DEFAULT false,
-    dek          bytea       NOT NULL,
-    created_at   timestamptz NOT NULL DEFAULT now(),
-    deleted_at   timestamptz
-) WITH (fillfactor = 50);
+    tenant_uid uuid        PRIMARY KEY,
+    id         text        COLLATE "C" NOT NULL,
+    lineage    text        COLLATE "C" NOT NULL,
+    disabled   boolean     NOT NULL DEFAULT false,
+    dek        bytea       NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    deleted_at timestamptz
+);
 -- Ids of deleted tenants are free again; uids never are.
 CREATE UNIQUE INDEX tenant_id_key ON tenant (id) WHERE deleted_at IS NULL;
-COMMENT ON TABLE tenant IS 'One row a tenant, and one for the platform: its two gap-free counters, the hash chains over its changes, and its data key wrapped by the deployment''s key. Updating it is the lock that orders a tenant''s changes.';
+COMMENT ON TABLE tenant IS 'One row a tenant, and one for the platform, with its data key wrapped by the deployment''s key.';
+
+-- A row a lane, so that an urgent change neither waits for a config change that is being checked nor makes it start again:
+-- people sign out all day long.
+CREATE TABLE head (
+    tenant_uid uuid   NOT NULL,
+    lane       text   COLLATE "C" NOT NULL CHECK (lane IN ('config', 'urgent')),
+    revision   bigint NOT NULL DEFAULT 0,
+    chain      bytea  NOT NULL DEFAULT '',
+    PRIMARY KEY (tenant_uid, lane)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE head IS 'A tenant''s two gap-free counters, each with the hash chain over its changes. Updating a row is the last step of a transaction that changes the lane, and the lock that orders them.';
 
 CREATE TABLE resource (
     tenant_uid     uuid        NOT NULL,
@@ -128,6 +134,7 @@ CREATE INDEX request_seen_age ON request_seen (seen_at);
 COMMENT ON TABLE request_seen IS 'Answers to requests that carried a request_id, for a day, so that a retry gets the first answer. Sealed with the tenant''s data key.';
 
 ALTER TABLE tenant          ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+ALTER TABLE head            ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE resource        ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE resource_secret ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE reference       ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
@@ -138,6 +145,9 @@ ALTER TABLE change_item     ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 ALTER TABLE request_seen    ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 
 CREATE POLICY wall ON tenant TO sallyport_app
+    USING      (tenant_uid = nullif(current_setting('sallyport.tenant', true), '')::uuid)
+    WITH CHECK (tenant_uid = nullif(current_setting('sallyport.tenant', true), '')::uuid);
+CREATE POLICY wall ON head TO sallyport_app
     USING      (tenant_uid = nullif(current_setting('sallyport.tenant', true), '')::uuid)
     WITH CHECK (tenant_uid = nullif(current_setting('sallyport.tenant', true), '')::uuid);
 CREATE POLICY wall ON resource TO sallyport_app
@@ -165,19 +175,21 @@ CREATE POLICY wall ON request_seen TO sallyport_app
     USING      (tenant_uid = nullif(current_setting('sallyport.tenant', true), '')::uuid)
     WITH CHECK (tenant_uid = nullif(current_setting('sallyport.tenant', true), '')::uuid);
 
-GRANT SELECT, INSERT ON tenant TO sallyport_app;
-GRANT UPDATE (config, urgent, config_chain, urgent_chain, disabled, dek, deleted_at) ON tenant TO sallyport_app;
+GRANT SELECT, INSERT ON tenant, head TO sallyport_app;
+GRANT UPDATE (disabled, dek, deleted_at) ON tenant TO sallyport_app;
+GRANT UPDATE (revision, chain) ON head TO sallyport_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON resource, resource_secret, reference, app_host, removed TO sallyport_app;
 GRANT SELECT, INSERT ON change, change_item TO sallyport_app;
 GRANT SELECT, INSERT, DELETE ON request_seen TO sallyport_app;
 
 -- The feed reads across tenants what it needs to build snapshots, and may prune what is too old to matter, only that.
 CREATE POLICY feed_read ON tenant          FOR SELECT TO sallyport_feed USING (true);
+CREATE POLICY feed_read ON head            FOR SELECT TO sallyport_feed USING (true);
 CREATE POLICY feed_read ON resource        FOR SELECT TO sallyport_feed USING (true);
 CREATE POLICY feed_read ON resource_secret FOR SELECT TO sallyport_feed USING (true);
 CREATE POLICY feed_read ON removed         FOR SELECT TO sallyport_feed USING (true);
 CREATE POLICY feed_read ON change          FOR SELECT TO sallyport_feed USING (true);
-GRANT SELECT ON tenant, resource, resource_secret, removed TO sallyport_feed;
+GRANT SELECT ON tenant, head, resource, resource_secret, removed TO sallyport_feed;
 GRANT SELECT (tenant_uid, lane, revision, committed_at, hash) ON change TO sallyport_feed;
 
 CREATE POLICY feed_read  ON request_seen FOR SELECT TO sallyport_feed USING (seen_at < now() - interval '1 day');

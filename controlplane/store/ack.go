@@ -21,7 +21,7 @@ type Ack struct {
 	Urgent       int64
 	ClosedApps   []string
 	MaxStaleness time.Duration   // the edge serves the tenant on a policy at most this old
-	Refused      json.RawMessage // not nil: an update was refused; what was enforced before still is, and the rest of the Ack is not read
+	Refused      json.RawMessage // not nil: the newest update of a lane was refused, and that lane stays where it is
 }
 
 // ackRow is an Ack as Postgres reads it.
@@ -38,75 +38,52 @@ type ackRow struct {
 
 // PutAcks stores what edges said, in the order of the list, and wakes whoever waits for it.
 func (s *System) PutAcks(ctx context.Context, acks []Ack) error {
-	applied, refused := ackRows(acks)
-	batch := &pgx.Batch{}
-	if len(applied) > 0 {
-		document, err := json.Marshal(applied)
-		if err != nil {
-			return fmt.Errorf("encode acks: %w", err)
-		}
-		batch.Queue(`
-			WITH said AS (
-				INSERT INTO edge_ack (tenant_uid, edge_uid, lineage, config, urgent, closed_apps, max_staleness, acked_at)
-				SELECT tenant_uid, edge_uid, lineage, config, urgent, closed_apps, make_interval(secs => max_staleness), now()
-				FROM json_to_recordset($1::json) AS r (tenant_uid uuid, edge_uid uuid, lineage text, config bigint, urgent bigint,
-					closed_apps text[], max_staleness float8)
-				ORDER BY tenant_uid, edge_uid
-				ON CONFLICT (tenant_uid, edge_uid) DO UPDATE SET lineage = excluded.lineage, config = excluded.config, urgent = excluded.urgent,
-					closed_apps = excluded.closed_apps, max_staleness = excluded.max_staleness, refused = NULL, acked_at = now()
-				RETURNING tenant_uid)
-			SELECT pg_notify('sallyport_ack', tenant_uid::text) FROM (SELECT DISTINCT tenant_uid FROM said) AS t`, document)
-	}
-	if len(refused) > 0 {
-		document, err := json.Marshal(refused)
-		if err != nil {
-			return fmt.Errorf("encode refusals: %w", err)
-		}
-		batch.Queue(`
-			WITH said AS (
-				INSERT INTO edge_ack (tenant_uid, edge_uid, lineage, config, urgent, closed_apps, max_staleness, refused, acked_at)
-				SELECT tenant_uid, edge_uid, '', 0, 0, '{}', '0', refused, now()
-				FROM json_to_recordset($1::json) AS r (tenant_uid uuid, edge_uid uuid, refused json)
-				ORDER BY tenant_uid, edge_uid
-				ON CONFLICT (tenant_uid, edge_uid) DO UPDATE SET refused = excluded.refused, acked_at = now()
-				RETURNING tenant_uid)
-			SELECT pg_notify('sallyport_ack', tenant_uid::text) FROM (SELECT DISTINCT tenant_uid FROM said) AS t`, document)
-	}
-	if batch.Len() == 0 {
+	rows := ackRows(acks)
+	if len(rows) == 0 {
 		return nil
 	}
+	document, err := json.Marshal(rows)
+	if err != nil {
+		return fmt.Errorf("encode acks: %w", err)
+	}
+	batch := &pgx.Batch{}
+	batch.Queue(`
+		WITH said AS (
+			INSERT INTO edge_ack AS a (tenant_uid, edge_uid, lineage, config, urgent, closed_apps, max_staleness, refused, acked_at)
+			SELECT tenant_uid, edge_uid, lineage, config, urgent, closed_apps, make_interval(secs => max_staleness), refused, now()
+			FROM json_to_recordset($1::json) AS r (tenant_uid uuid, edge_uid uuid, lineage text, config bigint, urgent bigint,
+				closed_apps text[], max_staleness float8, refused jsonb)
+			ORDER BY tenant_uid, edge_uid
+			ON CONFLICT (tenant_uid, edge_uid) DO UPDATE SET lineage = excluded.lineage, config = excluded.config, urgent = excluded.urgent,
+				closed_apps = excluded.closed_apps, max_staleness = excluded.max_staleness, refused = excluded.refused, acked_at = now()
+			WHERE (a.lineage, a.config, a.urgent, a.closed_apps, a.max_staleness, a.refused) IS DISTINCT FROM
+				(excluded.lineage, excluded.config, excluded.urgent, excluded.closed_apps, excluded.max_staleness, excluded.refused)
+			RETURNING tenant_uid)
+		SELECT pg_notify('sallyport_ack', tenant_uid::text) FROM (SELECT DISTINCT tenant_uid FROM said) AS t`, document)
 	return s.exec(ctx, "store acks", batch)
 }
 
-// ackRows keeps of each edge and tenant the last word on what is applied, and a refusal if it came after that. A uid
-// that is none is left out: an edge must not be able to make the acks of others unstorable.
-func ackRows(acks []Ack) (applied, refused []ackRow) {
+// ackRows keeps the last word on each edge and tenant. A uid that is none is left out: an edge must not be able to make
+// the acks of others unstorable.
+func ackRows(acks []Ack) []ackRow {
 	type key struct{ tenant, edge controlplane.UID }
-	lastApplied, lastRefused := map[key]ackRow{}, map[key]ackRow{}
+	last := map[key]ackRow{}
 	for _, a := range acks {
 		if uuid.Validate(string(a.TenantUID)) != nil || uuid.Validate(string(a.EdgeUID)) != nil {
-			continue
-		}
-		k := key{a.TenantUID, a.EdgeUID}
-		if a.Refused != nil {
-			lastRefused[k] = ackRow{TenantUID: a.TenantUID, EdgeUID: a.EdgeUID, Refused: a.Refused}
 			continue
 		}
 		closed := make([]string, len(a.ClosedApps))
 		for i, id := range a.ClosedApps {
 			closed[i] = storable(id)
 		}
-		lastApplied[k] = ackRow{TenantUID: a.TenantUID, EdgeUID: a.EdgeUID, Lineage: storable(a.Lineage), Config: a.Config, Urgent: a.Urgent,
-			ClosedApps: closed, MaxStaleness: a.MaxStaleness.Seconds()}
-		delete(lastRefused, k)
+		last[key{a.TenantUID, a.EdgeUID}] = ackRow{TenantUID: a.TenantUID, EdgeUID: a.EdgeUID, Lineage: storable(a.Lineage), Config: a.Config, Urgent: a.Urgent,
+			ClosedApps: closed, MaxStaleness: a.MaxStaleness.Seconds(), Refused: a.Refused}
 	}
-	for _, row := range lastApplied {
-		applied = append(applied, row)
+	rows := make([]ackRow, 0, len(last))
+	for _, row := range last {
+		rows = append(rows, row)
 	}
-	for _, row := range lastRefused {
-		refused = append(refused, row)
-	}
-	return applied, refused
+	return rows
 }
 
 // EdgeState is an edge that serves a tenant, and what it last said of it.

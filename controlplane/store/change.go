@@ -90,35 +90,22 @@ func (tx *TenantTx) finish() error {
 		return fmt.Errorf("read clock: %w", err)
 	}
 
-	after := tx.head
-	var changes []RecordedChange
-	for _, lane := range []controlplane.Lane{controlplane.Config, controlplane.Urgent} {
+	batch := &pgx.Batch{}
+	for _, lane := range []controlplane.Lane{controlplane.Config, controlplane.Urgent} { // always in this order: no deadlocks
 		change := tx.recorded[lane]
 		if change == nil {
 			continue
 		}
 		recorded := recordedChange(change, tx.Next(lane), now.UTC(), tx.head.chain(lane))
 		recorded.Hash = recorded.hash(tx.head.TenantUID)
-		changes = append(changes, recorded)
-		if lane == controlplane.Config {
-			after.Config, after.ConfigChain = recorded.Revision.Number, recorded.Hash
-		} else {
-			after.Urgent, after.UrgentChain = recorded.Revision.Number, recorded.Hash
-		}
+		batch.Queue(`UPDATE head SET revision = $3, chain = $4 WHERE tenant_uid = $1 AND lane = $2 AND revision = $3 - 1`,
+			tx.head.TenantUID, lane, recorded.Revision.Number, recorded.Hash).Exec(wantOneRow("update head"))
+		queueChange(batch, tx.head.TenantUID, &recorded)
 	}
-
-	batch := &pgx.Batch{}
-	batch.Queue(`
-		UPDATE tenant SET config = @config, urgent = @urgent, config_chain = @config_chain, urgent_chain = @urgent_chain,
-			disabled = @disabled, deleted_at = CASE WHEN @deleted THEN now() END, dek = CASE WHEN @deleted THEN '' ELSE dek END
-		WHERE tenant_uid = @tenant AND config = @config_before AND urgent = @urgent_before`, pgx.NamedArgs{
-		"tenant": tx.head.TenantUID, "config_before": tx.head.Config, "urgent_before": tx.head.Urgent,
-		"config": after.Config, "urgent": after.Urgent,
-		"config_chain": nonNil(after.ConfigChain), "urgent_chain": nonNil(after.UrgentChain),
-		"disabled": tx.disabled, "deleted": tx.deleted,
-	}).Exec(wantOneRow("update head"))
-	for i := range changes {
-		queueChange(batch, tx.head.TenantUID, &changes[i])
+	if tx.disabled != tx.head.Disabled || tx.deleted {
+		batch.Queue(`
+			UPDATE tenant SET disabled = $2, deleted_at = CASE WHEN $3 THEN now() END, dek = CASE WHEN $3 THEN '' ELSE dek END
+			WHERE tenant_uid = $1`, tx.head.TenantUID, tx.disabled, tx.deleted).Exec(wantOneRow("update tenant"))
 	}
 	batch.Queue(`SELECT pg_notify('sallyport_head', $1)`, string(tx.head.TenantUID))
 	if err := tx.pg.SendBatch(tx.ctx, batch).Close(); err != nil {

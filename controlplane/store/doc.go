@@ -8,14 +8,15 @@
 // A mutating transaction is REPEATABLE READ. It reads its tenant's head (the two counters and the hash chains) first,
 // so it knows the numbers it will commit as, and writes them on the rows it touches. Its last step is one round trip:
 //
-//	UPDATE tenant SET config = config + 1 …   ← the lock that orders; another commit since our first read is 40001
-//	INSERT INTO change, change_item …         ← who, what, before, after; its hash covers the hash before it
+//	UPDATE head SET revision = revision + 1 …   ← the lock that orders; another commit since our first read is 40001
+//	INSERT INTO change, change_item …           ← who, what, before, after; its hash covers the hash before it
 //	pg_notify('sallyport_head', tenant)
 //	COMMIT
 //
 // So commit order is revision order, without gaps, and a head that moved runs the whole function again on fresh state.
-// Writers of one tenant queue in this process first (see writers), so that they rarely collide and can never use up the
-// pool that other tenants need.
+// Each lane has a head row of its own: urgent changes neither wait for config changes nor disturb them. Writers of one
+// tenant and lane queue in this process first (see writers), so that they rarely collide and can never use up the pool
+// that other tenants need.
 //
 // # What it must never do
 //

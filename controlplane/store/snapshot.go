@@ -70,17 +70,15 @@ func (s *System) snapshot(ctx context.Context, tenant controlplane.UID, sinceCon
 	defer rollback(ctx, pg)
 
 	var wrapped []byte
-	h := &out.Head
-	err = pg.QueryRow(ctx, `
-		SELECT tenant_uid, id, config, urgent, lineage, config_chain, urgent_chain, disabled, dek,
-			@config = 0 OR @config > config OR (@config < config AND NOT EXISTS (
+	err = scanHead(pg.QueryRow(ctx, `
+		SELECT `+headColumns+`, t.dek,
+			@config = 0 OR @config > c.revision OR (@config < c.revision AND NOT EXISTS (
 				SELECT FROM change WHERE tenant_uid = t.tenant_uid AND lane = 'config' AND revision = @config + 1 AND committed_at > now() - @kept::interval)),
-			@urgent = 0 OR @urgent > urgent OR (@urgent < urgent AND NOT EXISTS (
+			@urgent = 0 OR @urgent > u.revision OR (@urgent < u.revision AND NOT EXISTS (
 				SELECT FROM change WHERE tenant_uid = t.tenant_uid AND lane = 'urgent' AND revision = @urgent + 1 AND committed_at > now() - @kept::interval))
-		FROM tenant t WHERE tenant_uid = @tenant AND deleted_at IS NULL`, pgx.NamedArgs{
+		FROM `+headTables+` WHERE t.tenant_uid = @tenant AND t.deleted_at IS NULL`, pgx.NamedArgs{
 		"tenant": tenant, "config": sinceConfig, "urgent": sinceUrgent, "kept": removalsKept,
-	}).Scan(&h.TenantUID, &h.ID, &h.Config, &h.Urgent, &h.Lineage, &h.ConfigChain, &h.UrgentChain, &h.Disabled, &wrapped,
-		&out.ReplaceConfig, &out.ReplaceUrgent)
+	}), &out.Head, &wrapped, &out.ReplaceConfig, &out.ReplaceUrgent)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notFound()
 	}

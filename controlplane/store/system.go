@@ -26,32 +26,31 @@ func (s *System) exec(ctx context.Context, doing string, batch *pgx.Batch) error
 	return again(ctx, func() error { return wrap(doing, s.feed.SendBatch(ctx, batch).Close()) })
 }
 
-const headColumns = `tenant_uid, id, config, urgent, lineage, config_chain, urgent_chain, disabled`
-
-func scanHead(row pgx.CollectableRow) (Head, error) {
-	var h Head
-	err := row.Scan(&h.TenantUID, &h.ID, &h.Config, &h.Urgent, &h.Lineage, &h.ConfigChain, &h.UrgentChain, &h.Disabled)
-	return h, err
+func collectHeads(rows pgx.Rows) ([]Head, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (h Head, err error) {
+		err = scanHead(row, &h)
+		return h, err
+	})
 }
 
 // Heads returns where every tenant is, the platform too.
 func (s *System) Heads(ctx context.Context) ([]Head, error) {
-	rows, err := s.feed.Query(ctx, `SELECT `+headColumns+` FROM tenant WHERE deleted_at IS NULL`)
+	rows, err := s.feed.Query(ctx, `SELECT `+headColumns+` FROM `+headTables+` WHERE t.deleted_at IS NULL`)
 	if err != nil {
 		return nil, translate(ctx, fmt.Errorf("read heads: %w", err))
 	}
-	heads, err := pgx.CollectRows(rows, scanHead)
+	heads, err := collectHeads(rows)
 	return heads, translate(ctx, wrap("read heads", err))
 }
 
 // Tenants lists a page of tenants ordered by id, without the platform.
 func (s *System) Tenants(ctx context.Context, afterID string, limit int) ([]Head, error) {
-	rows, err := s.feed.Query(ctx, `SELECT `+headColumns+` FROM tenant
-		WHERE deleted_at IS NULL AND tenant_uid <> $1 AND id > $2 ORDER BY id LIMIT $3`, controlplane.PlatformUID, afterID, limit)
+	rows, err := s.feed.Query(ctx, `SELECT `+headColumns+` FROM `+headTables+`
+		WHERE t.deleted_at IS NULL AND t.tenant_uid <> $1 AND t.id > $2 ORDER BY t.id LIMIT $3`, controlplane.PlatformUID, afterID, limit)
 	if err != nil {
 		return nil, translate(ctx, fmt.Errorf("list tenants: %w", err))
 	}
-	heads, err := pgx.CollectRows(rows, scanHead)
+	heads, err := collectHeads(rows)
 	return heads, translate(ctx, wrap("list tenants", err))
 }
 

@@ -46,6 +46,15 @@ func (h *Head) chain(lane controlplane.Lane) []byte {
 	return h.ConfigChain
 }
 
+const (
+	headColumns = `t.tenant_uid, t.id, t.lineage, t.disabled, c.revision, c.chain, u.revision, u.chain`
+	headTables  = `tenant t JOIN head c ON c.tenant_uid = t.tenant_uid AND c.lane = 'config' JOIN head u ON u.tenant_uid = t.tenant_uid AND u.lane = 'urgent'`
+)
+
+func scanHead(row pgx.Row, h *Head, more ...any) error {
+	return row.Scan(append([]any{&h.TenantUID, &h.ID, &h.Lineage, &h.Disabled, &h.Config, &h.ConfigChain, &h.Urgent, &h.UrgentChain}, more...)...)
+}
+
 // TenantTx is a transaction in which nothing but one tenant's rows exists. Its methods are not for concurrent use, and
 // it ends with the function it was given to.
 type TenantTx struct {
@@ -74,13 +83,19 @@ type inTransaction struct{}
 // fn may run several times; each run begins on fresh state, so it must not keep anything from an earlier one.
 // Transactions do not nest: give Context of the TenantTx to whatever fn calls, and a nested one is an error.
 func (db *DB) Tenant(ctx context.Context, tenant controlplane.UID, fn func(*TenantTx) error) error {
-	return db.write(ctx, tenant, "", fn)
+	return db.write(ctx, writer{tenant, controlplane.Config}, "", fn)
+}
+
+// Urgent is [DB.Tenant] for a transaction that changes only the urgent lane. It does not wait for the tenant's config
+// changes, which may be long in being checked, nor they for it.
+func (db *DB) Urgent(ctx context.Context, tenant controlplane.UID, fn func(*TenantTx) error) error {
+	return db.write(ctx, writer{tenant, controlplane.Urgent}, "", fn)
 }
 
 // CreateTenant is [DB.Tenant] for a tenant that is made by the same transaction, with its data key and at revision 0.
 // An id that is taken is Exists. fn puts the Tenant resource and records the change.
 func (db *DB) CreateTenant(ctx context.Context, tenant controlplane.UID, id string, fn func(*TenantTx) error) error {
-	return db.write(ctx, tenant, id, fn)
+	return db.write(ctx, writer{tenant, controlplane.Config}, id, fn)
 }
 
 // Read runs fn in a transaction that sees one instant of the tenant's rows and can change nothing.
@@ -91,16 +106,16 @@ func (db *DB) Read(ctx context.Context, tenant controlplane.UID, fn func(*Tenant
 	return translate(ctx, db.once(ctx, tenant, "", true, fn))
 }
 
-func (db *DB) write(ctx context.Context, tenant controlplane.UID, create string, fn func(*TenantTx) error) error {
+func (db *DB) write(ctx context.Context, w writer, create string, fn func(*TenantTx) error) error {
 	if ctx.Value(inTransaction{}) != nil {
 		return errors.New("store: a transaction inside a transaction")
 	}
-	leave, err := db.writers.enter(ctx, tenant)
+	leave, err := db.writers.enter(ctx, w)
 	if err != nil {
 		return translate(ctx, err)
 	}
 	defer leave()
-	return again(ctx, func() error { return db.once(ctx, tenant, create, false, fn) })
+	return again(ctx, func() error { return db.once(ctx, w.tenant, create, false, fn) })
 }
 
 // again runs a transaction until it succeeds, fails for good, or has collided for too long.
@@ -185,12 +200,8 @@ const enterTenant = `SELECT set_config('sallyport.tenant', $1, true)`
 func (tx *TenantTx) open(tenant controlplane.UID) error {
 	batch := &pgx.Batch{}
 	batch.Queue(enterTenant, string(tenant))
-	batch.Queue(`
-		SELECT tenant_uid, id, config, urgent, lineage, config_chain, urgent_chain, disabled, dek
-		FROM tenant WHERE tenant_uid = $1 AND deleted_at IS NULL`, tenant).QueryRow(func(row pgx.Row) error {
-		h := &tx.head
-		return row.Scan(&h.TenantUID, &h.ID, &h.Config, &h.Urgent, &h.Lineage, &h.ConfigChain, &h.UrgentChain, &h.Disabled, &tx.wrapped)
-	})
+	batch.Queue(`SELECT `+headColumns+`, t.dek FROM `+headTables+` WHERE t.tenant_uid = $1 AND t.deleted_at IS NULL`, tenant).
+		QueryRow(func(row pgx.Row) error { return scanHead(row, &tx.head, &tx.wrapped) })
 	err := tx.pg.SendBatch(tx.ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notFound()
@@ -214,6 +225,7 @@ func (tx *TenantTx) create(tenant controlplane.UID, id string) error {
 	batch := &pgx.Batch{}
 	batch.Queue(enterTenant, string(tenant))
 	batch.Queue(`INSERT INTO tenant (tenant_uid, id, lineage, dek) VALUES ($1, $2, $3, $4)`, tenant, id, tx.head.Lineage, tx.wrapped)
+	batch.Queue(`INSERT INTO head (tenant_uid, lane) VALUES ($1, 'config'), ($1, 'urgent')`, tenant)
 	if err := tx.pg.SendBatch(tx.ctx, batch).Close(); err != nil {
 		return fmt.Errorf("create tenant %s: %w", tenant, err)
 	}
