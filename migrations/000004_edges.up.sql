@@ -14,6 +14,7 @@ CREATE TABLE edge (
     departed_at     timestamptz,
     left_at         timestamptz,
     left_how        text        CHECK (left_how IN ('disabled', 'deleted')),
+    keys_due        text        CHECK (keys_due IN ('replace', 'rotate')),
     CHECK ((left_at IS NULL) = (left_how IS NULL))
 );
 CREATE INDEX edge_pool ON edge (pool_uid);

@@ -32,16 +32,17 @@ type Edge struct {
 	DepartedTime time.Time // it said goodbye, and was not heard since
 	LeftTime     time.Time // it was disabled or deleted
 	LeftHow      string    // `disabled`, `deleted`
+	KeysDue      string    // what it held is still in use and must be: `replace` (at once), `rotate` (with overlap)
 }
 
 const edgeColumns = `e.edge_uid, e.pool_uid, e.name, e.hpke_public_key, e.spki_sha256, e.cert_serial, e.cert_expires_at, e.version,
-	e.enrolled_at, e.boot, e.seen_at, e.departed_at, e.left_at, coalesce(e.left_how, '')`
+	e.enrolled_at, e.boot, e.seen_at, e.departed_at, e.left_at, coalesce(e.left_how, ''), coalesce(e.keys_due, '')`
 
 func scanEdge(row pgx.CollectableRow, more ...any) (Edge, error) {
 	var e Edge
 	var seen, departed, left *time.Time
 	err := row.Scan(append([]any{&e.EdgeUID, &e.PoolUID, &e.Name, &e.HPKEPublicKey, &e.SPKISHA256, &e.CertSerial, &e.CertExpire, &e.Version,
-		&e.EnrolTime, &e.Boot, &seen, &departed, &left, &e.LeftHow}, more...)...)
+		&e.EnrolTime, &e.Boot, &seen, &departed, &left, &e.LeftHow, &e.KeysDue}, more...)...)
 	e.CertExpire, e.EnrolTime = e.CertExpire.UTC(), e.EnrolTime.UTC()
 	e.SeenTime, e.DepartedTime, e.LeftTime = orZero(seen), orZero(departed), orZero(left)
 	return e, err
@@ -64,9 +65,18 @@ func (tx *TenantTx) PutEdgeEnrolment(e EdgeEnrolment) error {
 	return wrap("put edge enrolment", err)
 }
 
+// SettleEdge notes that the keys an edge held when it left have been replaced everywhere.
+func (tx *TenantTx) SettleEdge(uid controlplane.UID) error {
+	if err := tx.platformOnly(); err != nil {
+		return err
+	}
+	_, err := tx.pg.Exec(tx.ctx, `UPDATE edge SET keys_due = NULL WHERE tenant_uid = $1 AND edge_uid = $2`, tx.head.TenantUID, uid)
+	return wrap("settle edge", err)
+}
+
 // ForgetEdge deletes what is known of an edge that was deleted, once nothing it held is in use any more.
 func (tx *TenantTx) ForgetEdge(uid controlplane.UID) error {
-	_, err := tx.pg.Exec(tx.ctx, `DELETE FROM edge WHERE tenant_uid = $1 AND edge_uid = $2 AND left_how = 'deleted'`, tx.head.TenantUID, uid)
+	_, err := tx.pg.Exec(tx.ctx, `DELETE FROM edge WHERE tenant_uid = $1 AND edge_uid = $2 AND left_how = 'deleted' AND keys_due IS NULL`, tx.head.TenantUID, uid)
 	return wrap("forget edge", err)
 }
 

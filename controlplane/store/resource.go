@@ -207,7 +207,8 @@ func (tx *TenantTx) queueDerived(batch *pgx.Batch, r *controlplane.Resource) {
 		tx.disabled = spec.Disabled
 	case *controlplane.Edge:
 		batch.Queue(`
-			UPDATE edge SET left_at = CASE WHEN $3 THEN coalesce(left_at, clock_timestamp()) END, left_how = CASE WHEN $3 THEN 'disabled' END
+			UPDATE edge SET left_at = CASE WHEN $3 THEN coalesce(left_at, clock_timestamp()) END, left_how = CASE WHEN $3 THEN 'disabled' END,
+				keys_due = CASE WHEN $3 AND left_at IS NULL THEN 'replace' ELSE keys_due END
 			WHERE tenant_uid = $1 AND edge_uid = $2`, tx.head.TenantUID, r.UID, spec.Disabled)
 	}
 }
@@ -229,7 +230,8 @@ func (tx *TenantTx) Delete(kind controlplane.Kind, id string) error {
 	batch.Queue(`DELETE FROM resource WHERE tenant_uid = $1 AND kind = $2 AND id = $3`, tx.head.TenantUID, kind, id).Exec(wantOneRow("delete"))
 	tx.queueRemoved(batch, controlplane.Config, string(kind), id, controlplane.PlatformUID)
 	if kind == controlplane.KindEdge {
-		batch.Queue(`UPDATE edge SET left_at = coalesce(left_at, clock_timestamp()), left_how = 'deleted' WHERE tenant_uid = $1 AND edge_uid = $2`,
+		batch.Queue(`UPDATE edge SET left_at = coalesce(left_at, clock_timestamp()), left_how = 'deleted', keys_due = coalesce(keys_due, 'rotate')
+			WHERE tenant_uid = $1 AND edge_uid = $2`,
 			tx.head.TenantUID, before.uid)
 	}
 	if err := tx.pg.SendBatch(tx.ctx, batch).Close(); err != nil {
