@@ -125,11 +125,12 @@ func (c *compiler) refuseCycles(parents [][]int, broken []bool) {
 			continue
 		}
 		slices.Reverse(path) // from the group to its members
-		names := []string{c.program.groups[g]}
+		var names []string
 		for _, at := range path {
 			broken[at] = true
 			names = append(names, c.program.groups[at])
 		}
+		names = append(names, names[0])
 		c.report("groups["+names[0]+"].members", ProblemInvalid, "", "group %q contains itself: %s", names[0], strings.Join(names, " → "))
 	}
 }

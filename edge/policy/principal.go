@@ -137,9 +137,10 @@ func (p *Principal) join(group int, known truth) {
 }
 
 func (p *Principal) note(a atom, known truth) {
-	if known == isTrue {
+	switch known {
+	case isTrue:
 		p.surely.add(a)
-	} else {
+	case isUnknown:
 		p.maybe.add(a)
 	}
 }

@@ -20,7 +20,7 @@ type Problem struct {
 func nearest(name string, known func(yield func(string) bool)) string {
 	best, distance := "", max(1, min(3, len(name)/3))+1
 	for k := range known {
-		d := editDistance(name, k, distance)
+		d := editDistance(name, k, distance+1)
 		if d < distance || d == distance && best != "" && k < best {
 			best, distance = k, d
 		}
