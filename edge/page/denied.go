@@ -18,6 +18,8 @@ type Denied struct {
 	Principal string
 	// SignIn is a link that begins to sign in; empty for none.
 	SignIn string
+	// OtherAccount is a link that signs in with another account, for somebody who is not signed in; empty for none.
+	OtherAccount string
 	// SwitchAccount and SignOut offer the forms of /.sallyport/sign-out.
 	SwitchAccount, SignOut bool
 	// ReturnPath is where another account comes back to: path and query of this request.

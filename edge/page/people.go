@@ -38,6 +38,8 @@ type SignedOut struct {
 	Everything bool
 	// Everywhere: the control plane answered that no edge lets the session in any more. Never set it on a hope.
 	Everywhere bool
+	// Nobody was signed in: there was nothing to end.
+	Nobody bool
 	// Continue is where to sign in with another account; empty if nobody asked for that.
 	Continue string
 }

@@ -48,6 +48,9 @@ func (r Result) Person() *edgev1.PersonSession {
 	return r.opened.live.person.Load()
 }
 
+// Endable says whether the cookie stands for a session that End can end.
+func (r Result) Endable() bool { return r.opened != nil }
+
 // Times are those of a live session.
 type Times struct {
 	Began, Seen, Expire time.Time

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/sallyport-iap/sallyport/edge/snapshot"
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
 
@@ -75,4 +76,13 @@ func forTicket(tenant string, s *edgev1.PersonSession, mentioned []string) *edge
 	}
 	cut.Groups, cut.GroupsAbsent = hashGroups(tenant, s.IdpUid, in), hashGroups(tenant, s.IdpUid, out)
 	return cut
+}
+
+// Portable is a Session as a link can carry it to another host.
+func Portable(site *snapshot.Site, s *edgev1.PersonSession) *edgev1.PersonSession {
+	var mentioned []string
+	if provider := site.Provider(s.GetIdpUid()); provider != nil {
+		mentioned = site.ClaimGroups(provider.ID)
+	}
+	return forTicket(site.TenantUID, s, mentioned)
 }

@@ -40,13 +40,9 @@ func (s *Sessions) renew(site *snapshot.Site, app *snapshot.App, o *opened, now 
 
 // seal makes a cookie value, and what opening it would give.
 func (s *Sessions) seal(site *snapshot.Site, host string, i id, person *edgev1.PersonSession, now time.Time) (string, *opened) {
-	var mentioned []string
-	if provider := site.Provider(person.IdpUid); provider != nil {
-		mentioned = site.ClaimGroups(provider.ID)
-	}
 	o := &opened{
 		tenant: site.TenantUID, pool: site.Pool.UID, host: host, key: site.Keys.Ticket, id: i, hash: sha256.Sum256(i[:]),
-		ticket: &edgev1.Ticket{Session: forTicket(site.TenantUID, person, mentioned), SealedAtMs: now.UnixMilli(), SeenAtMs: now.UnixMilli()},
+		ticket: &edgev1.Ticket{Session: Portable(site, person), SealedAtMs: now.UnixMilli(), SeenAtMs: now.UnixMilli()},
 	}
 	sealed, err := Seal(o.key, o.ticket, ticketData(site, host, o.hash))
 	if err != nil {

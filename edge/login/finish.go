@@ -1,0 +1,192 @@
+package login
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sallyport-iap/sallyport/edge/exchange"
+	"github.com/sallyport-iap/sallyport/edge/header"
+	"github.com/sallyport-iap/sallyport/edge/page"
+	"github.com/sallyport-iap/sallyport/edge/policy"
+	"github.com/sallyport-iap/sallyport/edge/session"
+	"github.com/sallyport-iap/sallyport/edge/snapshot"
+	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
+)
+
+// finish is where the provider sends the browser back to. The order of the checks matters: nothing of the request is
+// believed before the browser has shown that it began this, and nothing is spent before all else holds.
+func (l *Login) finish(ctx context.Context, req *exchange.Request) (*exchange.Reply, *exchange.Denial) {
+	query, err := url.ParseQuery(req.Path.Query)
+	state, once := one(query, "state")
+	if err != nil || !once || len(state) != 43 || !plain(state) {
+		return l.startAgain(req, "the state is malformed"), nil
+	}
+	cookie := header.OIDCPrefix + state[:statePrefix]
+	reply, denial := l.finishFlow(ctx, req, query, state, cookie)
+	if reply != nil {
+		reply.Cookies = append(reply.Cookies, drop(cookie)) // whatever the answer
+	}
+	return reply, denial
+}
+
+func (l *Login) finishFlow(ctx context.Context, req *exchange.Request, query url.Values, state, cookie string) (*exchange.Reply, *exchange.Denial) {
+	if req.Site.Keys.Login == nil || req.Site.Keys.Ticket == nil {
+		return nil, exchange.Unavailable(policy.UnavailableKey, 0, nil)
+	}
+	sealed, err := req.Taken.Cookie(cookie)
+	flow := &edgev1.SignInFlow{}
+	switch {
+	case err != nil || sealed == "":
+		return l.startAgain(req, "the browser has no cookie of this sign-in"), nil
+	case !open(req.Site, forOIDC, sealed, flow) || flow.Start == nil:
+		return l.startAgain(req, "the cookie of this sign-in does not open"), nil
+	case subtle.ConstantTimeCompare(hash(state), flow.StateHash) != 1:
+		return l.startAgain(req, "the state is of another sign-in"), nil
+	case expired(flow.ExpireMs, req.Now):
+		return l.startAgain(req, "the sign-in took too long"), nil
+	}
+
+	idp := req.Site.Provider(flow.IdpUid)
+	if idp == nil || idp.Disabled || idp.Issuer != flow.Issuer {
+		return l.startAgain(req, "the provider was changed, disabled or deleted meanwhile"), nil
+	}
+	p := l.providers.of(req.Site, idp)
+	leave, err := p.enter(ctx)
+	if err != nil {
+		return l.providerDown(req, idp, err), nil
+	}
+	defer leave()
+	m, err := p.discovered(ctx)
+	if err != nil {
+		return l.providerDown(req, idp, err), nil
+	}
+	// RFC 9207: an answer that another provider gave must not be taken to this one.
+	issuer, once := one(query, "iss")
+	if !once || issuer == "" && (m.issParameter || query.Has("iss")) || issuer != "" && issuer != idp.Issuer {
+		return l.startAgain(req, "the answer is of another issuer"), nil
+	}
+	code, once := one(query, "code")
+	if query.Has("error") {
+		failure, _ := one(query, "error")
+		return l.refusedThere(req, idp, known(failure)), nil
+	}
+	if !once || code == "" {
+		return l.startAgain(req, "there is no code"), nil
+	}
+	if !l.sessions.FirstUse(ctx, req.Site.TenantUID, base64URL(hash(state)), attemptLife) {
+		return l.startAgain(req, "the state was used before"), nil
+	}
+
+	who, err := p.identify(ctx, m, idp, expected{
+		code: code, redirectURI: redirectURI(req), verifier: flow.Verifier, nonce: flow.Nonce, maxAge: time.Duration(flow.MaxAgeS) * time.Second,
+	}, req.Now)
+	var bad *badAnswer
+	switch {
+	case errors.As(err, &bad):
+		return l.notBelieved(req, idp, bad), nil
+	case err != nil:
+		return l.providerDown(req, idp, err), nil
+	}
+	if reason := allowed(idp, who); reason != "" {
+		return l.notWelcome(req, flow.Start, reason), nil
+	}
+	return l.welcome(ctx, req, flow.Start, who)
+}
+
+// joinWithin is how recent a Session may be that another tab of the same browser joins instead of ending it.
+const joinWithin = time.Minute
+
+// welcome makes the Session, and ends what this browser had before, so that no id from before the sign-in is good after.
+func (l *Login) welcome(ctx context.Context, req *exchange.Request, start *edgev1.SignInStart, who session.Person) (*exchange.Reply, *exchange.Denial) {
+	before, denial := l.peek(ctx, req)
+	if denial != nil {
+		return nil, denial
+	}
+	app, there := destination(req.Site, start)
+	var begun *session.Begun
+	var err error
+	subject := session.Subject(req.Site.TenantUID, who.Issuer, who.Subject)
+	if before.State == session.Live && before.Caller.Subject == subject && before.Caller.IDPUID == who.IDPUID &&
+		req.Now.Sub(before.Times(req.Site, nil).Began) < joinWithin {
+		// Ten tabs that were opened at once are one sign-in of one person, not ten that end each other.
+		person := before.Person()
+		l.sessions.Replace(ctx, req.Site, before, session.OfThisHost, req.ClientIP, req.Now)
+		begun, err = l.sessions.Attach(ctx, req.Site, nil, req.Host, person, req.Now)
+	} else {
+		if before.State == session.Live {
+			l.sessions.Replace(ctx, req.Site, before, session.OfEverything, req.ClientIP, req.Now)
+		}
+		begun, err = l.sessions.Begin(req.Site, req.Host, who, req.ClientIP, req.Now)
+	}
+	if err != nil {
+		return nil, exchange.Unavailable(policy.UnavailableKey, 0, err)
+	}
+
+	var reply *exchange.Reply
+	switch {
+	case !there:
+		// The app went away while its person was at the provider.
+		reply = redirect(exchange.Origin(req.Site.AuthHost, req.PublicPort) + "/")
+	case app != nil && expired(start.ExpireMs, req.Now):
+		// The browser has dropped the attempt's cookie; starting anew at the app takes no password any more.
+		reply = redirect(exchange.Origin(start.Host, req.PublicPort) + returnPath(start.ReturnPath, app.Paths))
+	default:
+		if reply, err = l.forward(req, app, start, begun.Person); err != nil {
+			return nil, exchange.Unavailable(policy.UnavailableKey, 0, err)
+		}
+	}
+	reply.Cookies = append(reply.Cookies, begun.Cookie)
+	reply.Caller = begun.Caller
+	return reply, nil
+}
+
+// refusedThere is for an error that the provider sent the browser back with. Its description is anybody's text.
+func (l *Login) refusedThere(req *exchange.Request, idp *snapshot.IdentityProvider, code string) *exchange.Reply {
+	l.cfg.Log.Info("an identity provider refused a sign-in", "tenant", req.Site.TenantUID, "idp", idp.ID, "decision_id", req.DecisionID(), "error", code)
+	if code == "server_error" || code == "temporarily_unavailable" {
+		return l.providerDown(req, idp, errProvider)
+	}
+	detail := "The identity provider did not complete the sign-in."
+	if code == "access_denied" {
+		detail = "The sign-in was cancelled, or the identity provider did not allow it."
+	} else if code != "" {
+		detail = "The identity provider did not complete the sign-in: it answered " + code + "."
+	}
+	return l.problem(req, http.StatusForbidden, policy.IdentityNone, page.Denied{
+		Title: "You are not signed in", Detail: detail, Remediation: "Try again, or ask an administrator for access to the identity provider.", StartAgain: true,
+	})
+}
+
+// notBelieved is for an answer that proves nothing. The page says so much, the log says why.
+func (l *Login) notBelieved(req *exchange.Request, idp *snapshot.IdentityProvider, bad *badAnswer) *exchange.Reply {
+	l.cfg.Log.Warn("an identity provider's answer is not accepted", "tenant", req.Site.TenantUID, "idp", idp.ID, "decision_id", req.DecisionID(), "err", bad)
+	return l.problem(req, http.StatusForbidden, policy.IdentityBadToken, page.Denied{
+		Title: "You are not signed in", Detail: "The identity provider's answer could not be accepted: " + bad.public,
+		Remediation: "Try again. If it happens again, tell an administrator the decision id.", StartAgain: true,
+	})
+}
+
+// notWelcome offers another account; signing in again with this one would only come back here.
+func (l *Login) notWelcome(req *exchange.Request, start *edgev1.SignInStart, reason policy.Reason) *exchange.Reply {
+	info, _ := reason.Info()
+	d := page.Denied{Title: "You cannot sign in with this account", Detail: info.Title, Remediation: info.Remediation}
+	start.OtherAccount = true
+	if sealed, err := seal(req.Site, forStart, start); err == nil {
+		d.OtherAccount = pathSignIn + "?start=" + sealed
+	}
+	return l.problem(req, http.StatusForbidden, reason, d)
+}
+
+// plain says whether a text has the form of what random makes.
+func plain(s string) bool {
+	for _, c := range []byte(s) {
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_') {
+			return false
+		}
+	}
+	return true
+}
