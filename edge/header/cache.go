@@ -20,7 +20,11 @@ func Private(h http.Header) {
 		h.Del(name)
 	}
 	directives := []string{"private"}
-	for _, d := range splitDirectives(strings.Join(h["Cache-Control"], ",")) {
+	said, ok := splitDirectives(strings.Join(h["Cache-Control"], ","))
+	if !ok { // a cache might read "public" where we read a quoted string
+		said = []string{"no-store"}
+	}
+	for _, d := range said {
 		name, _, _ := strings.Cut(d, "=")
 		switch strings.ToLower(strings.TrimRight(name, " \t")) {
 		case "public", "private", "s-maxage":
@@ -31,7 +35,7 @@ func Private(h http.Header) {
 	h["Cache-Control"] = []string{strings.Join(directives, ", ")}
 
 	// For caches that ignore "private": at least they keep callers apart.
-	vary := splitDirectives(strings.Join(h["Vary"], ","))
+	vary, _ := splitDirectives(strings.Join(h["Vary"], ","))
 	for _, name := range []string{"Cookie", "Authorization"} {
 		if !containsFold(vary, name) && !containsFold(vary, "*") {
 			vary = append(vary, name)
@@ -49,9 +53,9 @@ func containsFold(list []string, s string) bool {
 	return false
 }
 
-// splitDirectives splits at commas outside quoted strings (RFC 9110 section 5.6.4).
-func splitDirectives(s string) []string {
-	var list []string
+// splitDirectives splits at commas outside quoted strings (RFC 9110 section
+// 5.6.4). It is not ok if such a string does not end.
+func splitDirectives(s string) (list []string, ok bool) {
 	quoted, start := false, 0
 	add := func(d string) {
 		if d = strings.Trim(d, " \t"); d != "" {
@@ -70,5 +74,5 @@ func splitDirectives(s string) []string {
 		}
 	}
 	add(s[start:])
-	return list
+	return list, !quoted
 }
