@@ -65,12 +65,14 @@ func (tx *TenantTx) PutEdgeEnrolment(e EdgeEnrolment) error {
 	return wrap("put edge enrolment", err)
 }
 
-// SettleEdge notes that the keys an edge held when it left have been replaced everywhere.
-func (tx *TenantTx) SettleEdge(uid controlplane.UID) error {
+// SettleEdge notes that the keys an edge held when it left have been replaced everywhere. left is its LeftTime as it was
+// read before that: an edge that has left again since stays due.
+func (tx *TenantTx) SettleEdge(uid controlplane.UID, left time.Time) error {
 	if err := tx.platformOnly(); err != nil {
 		return err
 	}
-	_, err := tx.pg.Exec(tx.ctx, `UPDATE edge SET keys_due = NULL WHERE tenant_uid = $1 AND edge_uid = $2`, tx.head.TenantUID, uid)
+	_, err := tx.pg.Exec(tx.ctx, `UPDATE edge SET keys_due = NULL
+		WHERE tenant_uid = $1 AND edge_uid = $2 AND left_at IS NOT DISTINCT FROM $3`, tx.head.TenantUID, uid, timeOrNull(left))
 	return wrap("settle edge", err)
 }
 
