@@ -52,3 +52,15 @@ var notInTrailers = [...]string{
 	"Cache-Control", "Expires", "Age", "Date", "Location", "Vary", "Expect", "Max-Forwards", "Range", "Pragma",
 	"WWW-Authenticate", "Alt-Svc", "If-Match", "If-None-Match", "If-Modified-Since", "If-Unmodified-Since", "If-Range",
 }
+
+// everyday are the names that make up nearly all headers, spelled canonically.
+// They are nobody's identity and pass without a closer look, which is most of
+// the time that stripping takes. Authorization and Cookie are looked at apart.
+var everyday = map[string]bool{
+	"Accept": true, "Accept-Encoding": true, "Accept-Language": true, "Authorization": true, "Cache-Control": true,
+	"Content-Length": true, "Content-Type": true, "Cookie": true, "Dnt": true, "If-Modified-Since": true, "If-None-Match": true,
+	"Origin": true, "Pragma": true, "Priority": true, "Range": true, "Referer": true, "Sec-Ch-Ua": true, "Sec-Ch-Ua-Mobile": true,
+	"Sec-Ch-Ua-Platform": true, "Sec-Fetch-Dest": true, "Sec-Fetch-Mode": true, "Sec-Fetch-Site": true, "Sec-Fetch-User": true,
+	"Traceparent": true, "Tracestate": true, "Upgrade-Insecure-Requests": true, "User-Agent": true, "X-Request-Id": true,
+	"X-Requested-With": true,
+}

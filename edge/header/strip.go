@@ -46,6 +46,9 @@ func Strip(h http.Header, o Options) (Taken, error) {
 	}
 	taken.Cookies = ours
 	for name := range h {
+		if everyday[name] {
+			continue
+		}
 		folded := fold(name)
 		switch {
 		case ourHeader(folded), spoofableNames.has(folded), hopByHopNames.has(folded):
@@ -72,7 +75,7 @@ func Strip(h http.Header, o Options) (Taken, error) {
 func canonicalise(h http.Header) {
 	var odd []string
 	for name := range h {
-		if textproto.CanonicalMIMEHeaderKey(name) != name {
+		if !everyday[name] && textproto.CanonicalMIMEHeaderKey(name) != name {
 			odd = append(odd, name)
 		}
 	}

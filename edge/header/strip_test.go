@@ -50,6 +50,16 @@ func TestStripRemovesEverySpelling(t *testing.T) {
 	}
 }
 
+func TestEverydayNamesAreHarmless(t *testing.T) {
+	t.Parallel()
+	for name := range everyday {
+		folded := fold(name)
+		if !plain(name) || ourHeader(folded) || spoofableNames.has(folded) || hopByHopNames.has(folded) || http.CanonicalHeaderKey(name) != name {
+			t.Errorf("%s needs a closer look", name)
+		}
+	}
+}
+
 func TestStripKeepsWhatIsNotOurs(t *testing.T) {
 	t.Parallel()
 	h := http.Header{}
