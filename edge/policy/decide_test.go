@@ -262,7 +262,7 @@ func TestDecideAllocatesNothing(t *testing.T) {
 		principal := program.Resolve(w.who[who])
 		for _, operation := range []string{"read", "write", "invoices.read", "invoices.pay", "reset", "nosuch"} {
 			if n := testing.AllocsPerRun(100, func() {
-				_, _, r := principal, operation, Request{Operation: operation, Principal: principal, Now: time.Unix(1764000000, 0)}
+				r := Request{Operation: operation, Principal: principal, Now: time.Unix(1764000000, 0)}
 				program.Decide("api", &r)
 			}); n > 0 {
 				t.Errorf("%s %s: %v allocations", who, operation, n)

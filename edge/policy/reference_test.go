@@ -9,7 +9,7 @@ import (
 
 // The reference evaluator: the decision procedure as it is written down, with
 // no index, no numbers and no care for speed. It shares no code with the engine
-// but the types and the canonical forms of addresses.
+// but the types and the canonical form of addresses.
 
 type verdict int
 
@@ -19,27 +19,24 @@ const (
 	yes
 )
 
-func verdictOf(b bool) verdict {
-	if b {
-		return yes
-	}
-	return no
-}
+func verdictOf(b bool) verdict { return map[bool]verdict{false: no, true: yes}[b] }
 
 type referee struct {
-	source Source
-	id     Identity
-	r      Request
+	Source
+	id Identity
+	r  Request
 }
 
 func reference(s Source, appID string, id Identity, r Request) Decision {
-	e := referee{s, id, r}
 	i := slices.IndexFunc(s.Apps, func(a App) bool { return a.ID == appID })
 	if i < 0 {
 		return Decision{Reason: DenyNoPolicy}
 	}
 	app := s.Apps[i]
-	rules := e.rulesFor(app)
+	if app.Operations == nil {
+		app.Operations = []Operation{{"read", Read}, {"write", Write}}
+	}
+	o := slices.IndexFunc(app.Operations, func(o Operation) bool { return o.ID == r.Operation })
 	switch {
 	case app.Closed:
 		return Decision{Reason: DenyAppClosed}
@@ -47,13 +44,13 @@ func reference(s Source, appID string, id Identity, r Request) Decision {
 		return Decision{Reason: DenyAppDisabled}
 	case !slices.ContainsFunc(s.Policies, func(p Policy) bool { return slices.Contains(p.Apps, appID) }):
 		return Decision{Reason: DenyNoPolicy}
-	case !slices.ContainsFunc(operationsOf(app), func(o Operation) bool { return o.ID == r.Operation }):
-		if id.Kind == Anonymous {
-			return Decision{Outcome: Authenticate, Reason: IdentityNone}
-		}
+	case o < 0 && id.Kind == Anonymous:
+		return Decision{Outcome: Authenticate, Reason: IdentityNone}
+	case o < 0:
 		return Decision{Reason: DenyNoOperation}
 	}
-	return e.decide(rules)
+	e := referee{s, id, r}
+	return e.decide(e.rulesFor(appID, app.Operations[o]))
 }
 
 type placed struct {
@@ -61,11 +58,11 @@ type placed struct {
 	Rule
 }
 
-// rulesFor returns the rules of the request's operation, in reporting order.
-func (e referee) rulesFor(app App) (rules []placed) {
-	for _, p := range e.source.Policies {
+// rulesFor returns the rules of an operation, in reporting order.
+func (e referee) rulesFor(app string, op Operation) (rules []placed) {
+	for _, p := range e.Policies {
 		for _, r := range p.Rules {
-			if slices.Contains(p.Apps, app.ID) && e.covers(r, app) {
+			if slices.Contains(p.Apps, app) && e.covers(r, op) {
 				rules = append(rules, placed{p.ID, r})
 			}
 		}
@@ -76,34 +73,17 @@ func (e referee) rulesFor(app App) (rules []placed) {
 	return rules
 }
 
-func operationsOf(app App) []Operation {
-	if len(app.Operations) == 0 {
-		return []Operation{{"read", Read}, {"write", Write}}
-	}
-	return app.Operations
-}
-
-func (e referee) covers(r Rule, app App) bool {
-	roles := slices.Concat(e.source.Roles, []Role{
-		{ID: "viewer", Access: []Access{Read}}, {ID: "user", Access: []Access{Read, Write}}, {ID: "admin", Operations: []string{"*"}}})
+func (e referee) covers(r Rule, op Operation) bool {
 	names, access := slices.Clone(r.Operations), []Access{}
-	for _, role := range roles {
+	predefined := []Role{{ID: "viewer", Access: []Access{Read}}, {ID: "user", Access: []Access{Read, Write}}, {ID: "admin", Operations: []string{"*"}}}
+	for _, role := range slices.Concat(e.Roles, predefined) {
 		if slices.Contains(r.Roles, role.ID) {
 			names, access = append(names, role.Operations...), append(access, role.Access...)
 		}
 	}
-	for _, op := range operationsOf(app) {
-		if op.ID != e.r.Operation {
-			continue
-		}
-		for _, n := range names {
-			if n == op.ID || n == "*" || strings.HasSuffix(n, ".*") && strings.HasPrefix(op.ID, n[:len(n)-1]) {
-				return true
-			}
-		}
-		return slices.Contains(access, op.Access)
-	}
-	return false
+	return slices.Contains(access, op.Access) || slices.ContainsFunc(names, func(n string) bool {
+		return n == op.ID || n == "*" || strings.HasSuffix(n, ".*") && strings.HasPrefix(op.ID, n[:len(n)-1])
+	})
 }
 
 func (e referee) decide(rules []placed) (d Decision) {
@@ -123,33 +103,30 @@ func (e referee) decide(rules []placed) (d Decision) {
 		}
 	}
 	for _, r := range rules { // 2
-		if r.Effect == DenyEffect && min(e.inScope(r.Rule), e.lasting(r), e.bySignIn(r)) != no {
+		if r.Effect == DenyEffect && min(e.inScope(r), e.network(r), e.time(r), e.provider(r), e.member(r)) != no {
 			return say(Deny, DenyRule, r)
 		}
 	}
 	for _, r := range rules { // 3
-		if r.Effect == RequireEffect && e.inScope(r.Rule) != no && e.lasting(r) != yes {
-			return say(Deny, e.why(e.network(r), RequireNetwork, e.time(r), RequireTime), r)
+		if r.Effect == RequireEffect && e.inScope(r) != no && min(e.network(r), e.time(r)) != yes {
+			return say(Deny, why(e.network(r), RequireNetwork, e.time(r), RequireTime), r)
 		}
 	}
 	unmet := slices.IndexFunc(rules, func(r placed) bool {
-		return r.Effect == RequireEffect && e.inScope(r.Rule) != no && e.bySignIn(r) != yes
+		return r.Effect == RequireEffect && e.inScope(r) != no && min(e.provider(r), e.member(r)) != yes
 	})
 	for _, r := range rules { // 4
-		if r.Effect == AllowEffect && unmet < 0 && min(e.inScope(r.Rule), e.lasting(r), e.bySignIn(r)) == yes {
-			if slices.Contains(r.Principals, "anyone") {
-				return say(Allow, AllowPublic, r)
-			}
-			return say(Allow, AllowRule, r)
+		if r.Effect == AllowEffect && unmet < 0 && min(e.inScope(r), e.network(r), e.time(r), e.provider(r), e.member(r)) == yes {
+			return say(Allow, map[bool]Reason{true: AllowPublic, false: AllowRule}[slices.Contains(r.Principals, "anyone")], r)
 		}
 	}
-	switch {
-	case stranger: // 5
+	if stranger { // 5
 		d.Outcome, d.Reason = Authenticate, IdentityNone
 		return d
-	case unmet >= 0: // 7
+	}
+	if unmet >= 0 { // 7
 		r := rules[unmet]
-		return say(Deny, e.why(e.provider(r), RequireIDP, e.member(r), RequireGroup), r)
+		return say(Deny, why(e.provider(r), RequireIDP, e.member(r), RequireGroup), r)
 	}
 	d.Reason = DenyNoRule
 	for _, r := range rules {
@@ -160,7 +137,7 @@ func (e referee) decide(rules []placed) (d Decision) {
 	return d
 }
 
-func (e referee) why(a verdict, ifA Reason, b verdict, ifB Reason) Reason {
+func why(a verdict, ifA Reason, b verdict, ifB Reason) Reason {
 	switch {
 	case a == no:
 		return ifA
@@ -170,14 +147,11 @@ func (e referee) why(a verdict, ifA Reason, b verdict, ifB Reason) Reason {
 	return RequireUnknown
 }
 
-func (e referee) lasting(r placed) verdict  { return min(e.network(r), e.time(r)) }
-func (e referee) bySignIn(r placed) verdict { return min(e.provider(r), e.member(r)) }
-
 func (e referee) network(r placed) verdict {
-	if r.Conditions.SourceCIDRs == nil {
+	switch {
+	case r.Conditions.SourceCIDRs == nil:
 		return yes
-	}
-	if !e.r.SourceIP.IsValid() {
+	case !e.r.SourceIP.IsValid():
 		return unknown
 	}
 	return verdictOf(slices.ContainsFunc(r.Conditions.SourceCIDRs, func(s string) bool {
@@ -191,10 +165,7 @@ func (e referee) network(r placed) verdict {
 
 func (e referee) time(r placed) verdict {
 	from, until := r.Conditions.NotBefore, r.Conditions.NotAfter
-	switch {
-	case from.IsZero() && until.IsZero():
-		return yes
-	case e.r.Now.IsZero():
+	if e.r.Now.IsZero() && !(from.IsZero() && until.IsZero()) {
 		return unknown
 	}
 	return verdictOf((from.IsZero() || !e.r.Now.Before(from)) && (until.IsZero() || e.r.Now.Before(until)))
@@ -208,23 +179,22 @@ func (e referee) member(r placed) verdict {
 	if r.Conditions.MembersOf == nil {
 		return yes
 	}
-	return e.any(r.Conditions.MembersOf, e.inGroup)
+	return anyOf(r.Conditions.MembersOf, e.inGroup)
 }
 
-func (e referee) any(names []string, is func(string) verdict) verdict {
-	v := no
+func anyOf(names []string, is func(string) verdict) (v verdict) {
 	for _, n := range names {
 		v = max(v, is(n))
 	}
 	return v
 }
 
-func (e referee) inScope(r Rule) verdict { return e.any(r.Principals, e.is) }
+func (e referee) inScope(r placed) verdict { return anyOf(r.Principals, e.is) }
 
 func (e referee) is(principal string) verdict {
-	kind, name, _ := strings.Cut(principal, ":")
 	email, _ := CanonicalEmail(e.id.Email)
-	switch person, machine := e.id.Kind == Person, e.id.Kind == Machine; kind {
+	person, machine := e.id.Kind == Person, e.id.Kind == Machine
+	switch kind, name, _ := strings.Cut(principal, ":"); kind {
 	case "anyone":
 		return yes
 	case "authenticated":
@@ -256,27 +226,21 @@ func (e referee) address(matches bool) verdict {
 	return unknown
 }
 
-func (e referee) inGroup(id string) verdict {
-	if e.id.Kind == Anonymous {
-		return no
-	}
-	v := no
-	for _, g := range e.source.Groups {
-		for _, m := range g.Members {
-			switch {
-			case g.ID != id:
-			case m.User != "":
-				v = max(v, e.is("user:"+m.User))
-			case m.ServiceAccount != "":
-				v = max(v, e.is("serviceAccount:"+m.ServiceAccount))
-			case m.Group != "":
-				v = max(v, e.inGroup(m.Group))
-			case e.id.Kind != Person || e.id.IDP != m.IDPGroup.IDP:
-			case slices.Contains(e.id.Groups, m.IDPGroup.Name):
-				v = yes
-			case !e.id.GroupsComplete && !slices.Contains(e.id.GroupsAbsent, m.IDPGroup.Name):
-				v = max(v, unknown)
-			}
+func (e referee) inGroup(id string) (v verdict) {
+	i := slices.IndexFunc(e.Groups, func(g Group) bool { return g.ID == id })
+	for _, m := range e.Groups[i].Members {
+		switch {
+		case m.User != "":
+			v = max(v, e.is("user:"+m.User))
+		case m.ServiceAccount != "":
+			v = max(v, e.is("serviceAccount:"+m.ServiceAccount))
+		case m.Group != "":
+			v = max(v, e.inGroup(m.Group))
+		case e.id.Kind != Person || e.id.IDP != m.IDPGroup.IDP:
+		case slices.Contains(e.id.Groups, m.IDPGroup.Name):
+			v = yes
+		case !e.id.GroupsComplete && !slices.Contains(e.id.GroupsAbsent, m.IDPGroup.Name):
+			v = max(v, unknown)
 		}
 	}
 	return v
