@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -103,9 +104,8 @@ func (s *System) CommitTime(ctx context.Context, tenant controlplane.UID, revisi
 	return at.UTC(), err == nil, translate(ctx, wrap("read commit time", err))
 }
 
-// APIToken is what authentication needs to know of a token. The hash is to be compared in constant time.
+// APIToken is what authentication needs to know of a token.
 type APIToken struct {
-	Hash           []byte // SHA-256 of the secret
 	ExpireTime     time.Time
 	TenantUID      controlplane.UID
 	TenantID       string
@@ -114,19 +114,21 @@ type APIToken struct {
 	Member         *controlplane.Resource // *controlplane.Member: whom it acts for, as of now
 }
 
-// APIToken returns the token of an id; what is not there is NotFound.
-func (s *System) APIToken(ctx context.Context, tokenID string) (*APIToken, error) {
+// APIToken returns the token of an id if matches says that the hash of its secret is right; else it is NotFound. One that
+// is unknown and one with another secret cost the same: one query, one comparison.
+func (s *System) APIToken(ctx context.Context, tokenID string, matches func(hash []byte) bool) (*APIToken, error) {
 	var t APIToken
 	var resource controlplane.UID
+	hash := make([]byte, sha256.Size)
 	err := s.feed.QueryRow(ctx, `
 		SELECT k.hash, k.expires_at, k.resource_uid, t.tenant_uid, t.id, t.disabled
 		FROM api_token k JOIN tenant t USING (tenant_uid) WHERE k.token_id = $1 AND t.deleted_at IS NULL`, tokenID).
-		Scan(&t.Hash, &t.ExpireTime, &resource, &t.TenantUID, &t.TenantID, &t.TenantDisabled)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, notFound()
-	}
-	if err != nil {
+		Scan(&hash, &t.ExpireTime, &resource, &t.TenantUID, &t.TenantID, &t.TenantDisabled)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, translate(ctx, fmt.Errorf("look up API token: %w", err))
+	}
+	if !matches(hash) || err != nil {
+		return nil, notFound()
 	}
 	t.ExpireTime = t.ExpireTime.UTC()
 	rows, err := s.feed.Query(ctx, `
