@@ -1,0 +1,150 @@
+package rpc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/changeset"
+	v1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
+)
+
+type configs struct{ *api }
+
+func (s configs) Apply(ctx context.Context, r *v1.ApplyRequest) (*v1.ApplyResponse, error) {
+	scope, err := s.parent(ctx, r.GetParent(), true)
+	if err != nil {
+		return nil, err
+	}
+	items, err := s.items(scope, r)
+	if err != nil {
+		return nil, err
+	}
+	set := &changeset.Set{Scope: scope, Items: items, ValidateOnly: r.GetValidateOnly(), RequestID: r.GetRequestId(), Digest: digest(ctx, r),
+		ManagedBy: r.GetManagedBy(), Prune: r.GetPrune(),
+		Remember: func(result *changeset.Result) ([]byte, error) {
+			response, err := applyResponse(result)
+			if err != nil {
+				return nil, err
+			}
+			return proto.Marshal(response)
+		}}
+	result, err := s.Changes.Apply(ctx, callerOf(ctx), set)
+	if err != nil {
+		return nil, err
+	}
+	if result.Replayed == nil {
+		return applyResponse(result)
+	}
+	response := &v1.ApplyResponse{}
+	return response, proto.Unmarshal(result.Replayed, response)
+}
+
+func applyResponse(result *changeset.Result) (*v1.ApplyResponse, error) {
+	response := &v1.ApplyResponse{Revision: result.Revision.String()}
+	for _, c := range result.Changes {
+		m, err := changeMessage(c)
+		if err != nil {
+			return nil, err
+		}
+		response.Changes = append(response.Changes, m)
+	}
+	return response, nil
+}
+
+// items reads the resources of an Apply. What is wrong with any of them is told of all together.
+func (s configs) items(scope controlplane.Scope, r *v1.ApplyRequest) ([]changeset.Item, error) {
+	var items []changeset.Item
+	var violations []controlplane.Violation
+	etags := map[string]bool{}
+	for i, packed := range r.GetResources() {
+		at := fmt.Sprintf("resources[%d]", i)
+		message, name, found := s.unpack(scope, packed, at)
+		if len(found) > 0 {
+			violations = append(violations, found...)
+			continue
+		}
+		etags[name.String()] = true
+		items = append(items, changeset.Item{Kind: name.Kind, ID: name.ID, At: at, Action: changeset.Replace, Etag: r.GetEtags()[name.String()],
+			Write: func(*controlplane.Resource) (changeset.Desired, error) { return s.desired(name.ID, at, message) }})
+	}
+	for name := range r.GetEtags() {
+		if !etags[name] && len(violations) == 0 {
+			violations = append(violations, controlplane.Violation{Field: fmt.Sprintf("etags[%q]", name), Reason: controlplane.ReasonFieldInvalid,
+				Description: "no resource of this name is given"})
+		}
+	}
+	if len(violations) > 0 {
+		return nil, controlplane.InvalidFields(violations...)
+	}
+	return items, nil
+}
+
+// unpack reads one resource of an Apply and its name, which must be in the scope.
+func (s configs) unpack(scope controlplane.Scope, packed *anypb.Any, at string) (proto.Message, controlplane.Name, []controlplane.Violation) {
+	refuse := func(field, reason, description string) (proto.Message, controlplane.Name, []controlplane.Violation) {
+		return nil, controlplane.Name{}, []controlplane.Violation{{Field: join(at, field), Reason: reason, Description: description}}
+	}
+	message, err := packed.UnmarshalNew()
+	if err != nil {
+		return refuse("", controlplane.ReasonFieldInvalid, "is of a type that is not known here, or is cut")
+	}
+	kind, ok := kindOf(message.ProtoReflect().Descriptor())
+	if !ok || !slices.Contains(changeset.Applicable(scope), kind) {
+		return refuse("", controlplane.ReasonFieldInvalid,
+			fmt.Sprintf("must be one of %v below %s", changeset.Applicable(scope), scope.Parent()))
+	}
+	if found := unknownFields(message.ProtoReflect(), at); len(found) > 0 {
+		return nil, controlplane.Name{}, found
+	}
+	text := getString(message.ProtoReflect(), "name")
+	if text == "" {
+		return refuse("name", controlplane.ReasonFieldRequired, "is required")
+	}
+	name, err := controlplane.ParseName(text)
+	if err != nil || name.Kind != kind || name.Tenant != scope.ID {
+		return refuse("name", controlplane.ReasonFieldInvalid, "must be of the form "+form(kind)+", below the parent of the request")
+	}
+	return message, name, nil
+}
+
+func (s configs) Export(ctx context.Context, r *v1.ExportRequest) (*v1.ExportResponse, error) {
+	scope, err := s.parent(ctx, r.GetParent(), true)
+	if err != nil {
+		return nil, err
+	}
+	found, revision, err := s.Changes.Export(ctx, callerOf(ctx), scope, r.GetManagedBy())
+	if err != nil {
+		return nil, err
+	}
+	response := &v1.ExportResponse{Revision: revision.String()}
+	for _, resource := range found {
+		packed, err := pack(scope, resource)
+		if err != nil {
+			return nil, err
+		}
+		response.Resources = append(response.Resources, packed)
+	}
+	return response, nil
+}
+
+// pack is a resource as Apply takes it: its name and what users write. The bytes depend on that only.
+func pack(scope controlplane.Scope, r *controlplane.Resource) (*anypb.Any, error) {
+	message, err := encode(scope, r)
+	if err != nil {
+		return nil, err
+	}
+	m := message.ProtoReflect()
+	for _, field := range outputOnly {
+		if f := m.Descriptor().Fields().ByName(protoreflect.Name(field)); f != nil && field != "name" {
+			m.Clear(f)
+		}
+	}
+	packed := &anypb.Any{}
+	return packed, anypb.MarshalFrom(packed, message, proto.MarshalOptions{Deterministic: true})
+}
