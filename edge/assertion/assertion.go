@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,32 +135,20 @@ func sign(key *snapshot.AssertionKey, c claims) (string, error) {
 
 // Groups are those that an app may know its caller to be in: those it names, or all if it asked for groups and named none.
 func Groups(site *snapshot.Site, app *snapshot.App, c *exchange.Caller) []string {
-	if len(app.IdentityGroups) == 0 && !asks(app, "groups") {
+	if len(app.IdentityGroups) == 0 && !slices.Contains(app.IdentityHeaders, "groups") {
 		return nil
 	}
-	in := c.Principal(site).Groups()
+	in := c.Groups(site)
 	if len(app.IdentityGroups) == 0 {
 		return in
 	}
-	named := in[:0]
+	var named []string
 	for _, g := range in {
-		for _, want := range app.IdentityGroups {
-			if g == want {
-				named = append(named, g)
-				break
-			}
+		if slices.Contains(app.IdentityGroups, g) {
+			named = append(named, g)
 		}
 	}
 	return named
-}
-
-func asks(app *snapshot.App, header string) bool {
-	for _, h := range app.IdentityHeaders {
-		if h == header {
-			return true
-		}
-	}
-	return false
 }
 
 // KeySet is the document at /.sallyport/jwks.json (RFC 7517): every key of the tenant at this pool, also those that do not

@@ -36,15 +36,29 @@ type Caller struct {
 type resolved struct {
 	program   *policy.Program
 	principal *policy.Principal
+	groups    []string
 }
 
-// Principal is the caller as the site's policies see it: resolved once per caller and program.
+// Principal is the caller as the site's policies see it; nil is a stranger.
 func (c *Caller) Principal(s *snapshot.Site) *policy.Principal {
 	if c == nil {
 		return nil
 	}
+	return c.resolve(s).principal
+}
+
+// Groups are the ids of the groups that the caller is surely in. They must not be changed.
+func (c *Caller) Groups(s *snapshot.Site) []string {
+	if c == nil {
+		return nil
+	}
+	return c.resolve(s).groups
+}
+
+// resolve is done once per caller and program.
+func (c *Caller) resolve(s *snapshot.Site) *resolved {
 	if last := c.resolved.Load(); last != nil && last.program == s.Program {
-		return last.principal
+		return last
 	}
 	id := c.Identity
 	id.EmailDomainOwned = false
@@ -52,6 +66,7 @@ func (c *Caller) Principal(s *snapshot.Site) *policy.Principal {
 		id.EmailDomainOwned = p.OwnsEmail(id.Email)
 	}
 	principal := s.Program.Resolve(id)
-	c.resolved.Store(&resolved{s.Program, principal})
-	return principal
+	made := &resolved{s.Program, principal, principal.Groups()}
+	c.resolved.Store(made)
+	return made
 }

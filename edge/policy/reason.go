@@ -72,6 +72,7 @@ const (
 	UnavailableAuditFull     Reason = "unavailable.audit_full"
 	UnavailableKey           Reason = "unavailable.key"
 	UnavailableOverload      Reason = "unavailable.overload"
+	UnavailableInternal      Reason = "unavailable.internal"
 	UpstreamUnreachable      Reason = "upstream.unreachable"
 	UpstreamTimeout          Reason = "upstream.timeout"
 	UpstreamBadResponse      Reason = "upstream.bad_response"
@@ -173,6 +174,7 @@ var reasons = [...]entry{
 	{UnavailableAuditFull, Info{503, "Requests cannot be recorded right now, and this app wants every one recorded.", tryLater}},
 	{UnavailableKey, Info{503, "A key that is needed has not arrived here yet.", tryLater}},
 	{UnavailableOverload, Info{503, "There is too much to do right now.", tryLater}},
+	{UnavailableInternal, Info{503, "Something went wrong here.", tryLater}},
 
 	{UpstreamUnreachable, Info{502, "The app cannot be reached.", tryLater}},
 	{UpstreamTimeout, Info{504, "The app did not answer in time.", tryLater}},

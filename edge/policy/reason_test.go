@@ -48,7 +48,7 @@ func TestReasonsAreStable(t *testing.T) {
 		request.ambiguous_path request.bad_host request.two_credentials request.too_large request.method request.upgrade
 		route.misdirected route.none
 		unavailable.policy_too_old unavailable.no_policy unavailable.session_store unavailable.idp unavailable.audit_full
-		unavailable.key unavailable.overload
+		unavailable.key unavailable.overload unavailable.internal
 		upstream.unreachable upstream.timeout upstream.bad_response upstream.tls upstream.forbidden_address
 		cut.revoked cut.expired cut.policy cut.drain`
 	var got []string

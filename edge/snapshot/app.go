@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport-iap/sallyport/edge/route"
@@ -36,7 +37,12 @@ type Route struct {
 	Targets   []*url.URL // scheme and host, nothing else
 	WebSocket bool
 	Timeout   time.Duration // to the first byte of the response
+
+	turn *atomic.Uint32
 }
+
+// Turn is the index of the target to ask first. Each call returns the next.
+func (r *Route) Turn() int { return int(r.turn.Add(1) % uint32(len(r.Targets))) }
 
 // Limits are the stricter of the app's and the tenant's.
 func (a *App) Limits(s *Site) Limits {
@@ -93,7 +99,7 @@ func newApp(m *edgev1.App) *App {
 }
 
 func newRoute(m *edgev1.Route) (Route, bool) {
-	r := Route{Path: m.GetPath(), WebSocket: m.GetWebsocket(), Timeout: defaultTimeout}
+	r := Route{Path: m.GetPath(), WebSocket: m.GetWebsocket(), Timeout: defaultTimeout, turn: new(atomic.Uint32)}
 	if m.GetTimeout() != nil {
 		r.Timeout = m.GetTimeout().AsDuration()
 	}

@@ -150,7 +150,7 @@ func (p *IdentityProvider) OwnsEmail(email string) bool {
 // ServiceToken is a credential of a service account.
 type ServiceToken struct {
 	ID         string
-	SHA256     []byte // of the secret part
+	SHA256     []byte    // of the secret part
 	ExpireTime time.Time // zero is never
 	Account    *ServiceAccount
 	// Memo is what package identity makes of the token, kept as long as the token is here.

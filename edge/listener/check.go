@@ -1,0 +1,73 @@
+package listener
+
+import (
+	"crypto/tls"
+	"net/http"
+
+	"github.com/sallyport-iap/sallyport/edge/exchange"
+	"github.com/sallyport-iap/sallyport/edge/policy"
+	"github.com/sallyport-iap/sallyport/edge/route"
+)
+
+// Limits of a request. What they leave of net/http's own are in server.go.
+const (
+	MaxHeaders = 100
+	MaxTarget  = 8 << 10
+)
+
+// Line is what a request says before its header, as it was sent.
+type Line struct {
+	Method     string
+	Target     string // raw
+	Protocol   string
+	Major      int
+	Minor      int
+	Host       string // raw: Host, or :authority
+	HostHeader []string
+	Headers    int
+	Chunked    bool
+	TLS        *tls.ConnectionState
+}
+
+// LineOf reads a request of net/http.
+func LineOf(r *http.Request) Line {
+	n := 0
+	for _, values := range r.Header {
+		n += len(values)
+	}
+	return Line{
+		Method: r.Method, Target: r.RequestURI, Protocol: r.Proto, Major: r.ProtoMajor, Minor: r.ProtoMinor,
+		Host: r.Host, HostHeader: r.Header["Host"], Headers: n, Chunked: len(r.TransferEncoding) > 0, TLS: r.TLS,
+	}
+}
+
+// Check refuses what no app could mean. It comes before anything else looks at a request.
+func Check(l Line) *exchange.Denial {
+	switch {
+	case !(l.Major == 1 && l.Minor == 1) && !(l.Major == 2 && l.Minor == 0):
+		return closing(exchange.Refuse(policy.RequestMalformedVersion, "The protocol version is not spoken here."))
+	case l.TLS == nil:
+		// HTTP/2 lets a client say ":scheme: http" on a TLS connection.
+		return closing(exchange.Refuse(policy.RequestMalformedTarget, "The scheme is not the connection's."))
+	case len(l.Target) > MaxTarget:
+		d := closing(exchange.Refuse(policy.RequestTooLarge, "The request target is longer than 8 KiB."))
+		d.Status = http.StatusRequestURITooLong
+		return d
+	case l.Headers > MaxHeaders:
+		d := closing(exchange.Refuse(policy.RequestTooLarge, "There are more than 100 headers."))
+		d.Status = http.StatusRequestHeaderFieldsTooLarge
+		return d
+	case len(l.HostHeader) > 1 || len(l.HostHeader) == 1 && l.HostHeader[0] != l.Host:
+		// HTTP/2 only: net/http takes Host out of an HTTP/1.1 header (RFC 9113 section 8.3.1).
+		return closing(exchange.Refuse(policy.RequestBadHost, "Host and :authority differ."))
+	}
+	if err := route.Method(l.Method); err != nil {
+		return closing(exchange.Refuse(policy.RequestMethod, "The method is not one that is spoken here."))
+	}
+	return nil
+}
+
+func closing(d *exchange.Denial) *exchange.Denial {
+	d.Close = true
+	return d
+}
