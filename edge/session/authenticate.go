@@ -146,7 +146,8 @@ func (s *Sessions) open(site *snapshot.Site, host, cookie string) *opened {
 	if len(cookie) > maxCookie {
 		return nil
 	}
-	key := sha256.Sum256([]byte(cookie))
+	var small [1024]byte // the usual cookie, without an allocation
+	key := sha256.Sum256(append(small[:0], cookie...))
 	if o, ok := s.opened.GetIfPresent(key); ok {
 		// The cache knows the value, not where it is good: on another host it would not have opened.
 		if o.tenant != site.TenantUID || o.pool != site.Pool.UID || o.host != host {
