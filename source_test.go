@@ -160,11 +160,11 @@ func matches(patterns []string, what string) bool {
 	})
 }
 
-// ours is the packages as import paths of a law.
-func ours(dirs []string) []string {
-	paths := make([]string, len(dirs))
-	for i, dir := range dirs {
-		paths[i] = "./" + dir
+// ours is packages of ours as a law's import paths.
+func ours(dir string, more ...[]string) []string {
+	paths := []string{"./" + dir}
+	for _, dir := range slices.Concat(more...) {
+		paths = append(paths, "./"+dir)
 	}
 	return paths
 }
