@@ -110,6 +110,12 @@ var laws = []law{
 		why:   "the same question has the same answer at the edge, in the control plane and in a test: no I/O, no clock",
 	},
 	{
+		in:     []string{"edge/..."},
+		except: []string{"edge", "edge/listener", "edge/upstream", "edge/egress", "edge/login", "edge/edgetest"},
+		never:  []string{"net/http.Request", "net/http.ResponseWriter"},
+		why:    "a stage sees plain values, so that another front may stand before it; only both ends, and calls of our own, are net/http's",
+	},
+	{
 		in:    []string{"controlplane/rpc/..."},
 		never: []string{"./controlplane/store/..."},
 		why:   "rpc calls services, which authorise the caller; the store does not",
