@@ -1,0 +1,53 @@
+package rpc_test
+
+import (
+	"testing"
+
+	"connectrpc.com/connect"
+
+	"github.com/sallyport-iap/sallyport/controlplane"
+	v1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
+)
+
+func TestTheBootstrapTokenMakesOneOperator(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	secret, err := s.apiTokens.Bootstrap(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := s.as(secret)
+	secret, err = s.apiTokens.Bootstrap(t.Context())
+	if err != nil {
+		t.Fatalf("a second one before there is an operator: %v", err)
+	}
+	second := s.as(secret)
+
+	refused(t, first.members.ListMembers, &v1.ListMembersRequest{Parent: "platform"}, connect.CodeUnauthenticated, "TOKEN_INVALID")
+	refused(t, second.tenants.CreateTenant, &v1.CreateTenantRequest{TenantId: "acme", Tenant: &v1.Tenant{AuthHost: "auth.acme.test"}},
+		connect.CodePermissionDenied, "ROLE_REQUIRED")
+	call(t, second.members.CreateMember, &v1.CreateMemberRequest{Parent: "platform", MemberId: "viewer", Member: &v1.Member{Role: v1.AdminRole_ADMIN_ROLE_VIEWER}})
+	refused(t, second.apiTokens.CreateApiToken, &v1.CreateApiTokenRequest{Parent: "platform", ApiTokenId: "viewer",
+		ApiToken: &v1.ApiToken{Member: "platform/members/viewer", Role: v1.AdminRole_ADMIN_ROLE_VIEWER}}, connect.CodeInvalidArgument, "FIELD_INVALID")
+
+	operator := s.member(t, second, "platform", "op", controlplane.Owner, nil)
+	call(t, operator.members.ListMembers, &v1.ListMembersRequest{Parent: "platform"})
+	refused(t, second.members.ListMembers, &v1.ListMembersRequest{Parent: "platform"}, connect.CodeUnauthenticated, "TOKEN_INVALID")
+	if _, err := s.apiTokens.Bootstrap(t.Context()); controlplane.KindOf(err) != controlplane.Precondition {
+		t.Errorf("a bootstrap token although there is an operator: %v", err)
+	}
+	for _, m := range call(t, operator.members.ListMembers, &v1.ListMembersRequest{Parent: "platform"}).GetMembers() {
+		if m.GetName() == "platform/members/bootstrap" {
+			t.Error("the bootstrap member outlives its use")
+		}
+	}
+}
+
+func TestSetup(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	got := call(t, s.acme.tenants.GetTenant, &v1.GetTenantRequest{Name: "tenants/acme"})
+	if got.GetAuthHost() != "auth.acme.test" || got.GetUid() == "" || got.GetEtag() == "" || got.GetRevision() != "c1" || got.GetCreateTime() == nil {
+		t.Errorf("tenant: %v", got)
+	}
+}
