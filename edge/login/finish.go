@@ -120,7 +120,7 @@ func (l *Login) welcome(ctx context.Context, req *exchange.Request, start *edgev
 		if before.State == session.Live {
 			l.sessions.Replace(ctx, req.Site, before, session.OfEverything, req.ClientIP, req.Now)
 		}
-		begun, err = l.sessions.Begin(req.Site, req.Host, who, req.ClientIP, req.Now)
+		begun, err = l.sessions.Begin(ctx, req.Site, req.Host, who, req.ClientIP, req.Now)
 	}
 	if err != nil {
 		return nil, exchange.Unavailable(policy.UnavailableKey, 0, err)

@@ -28,8 +28,9 @@ type Begun struct {
 	Person *edgev1.PersonSession
 }
 
-// Begin makes a Session of a completed sign-in, and its first host session. It works without the store.
-func (s *Sessions) Begin(site *snapshot.Site, host string, who Person, ip netip.Addr, now time.Time) (*Begun, error) {
+// Begin makes a Session of a completed sign-in, and its first host session. It works without the store; if there is one,
+// it has the record before the browser goes on, because a hand-off does not carry all groups of somebody who has many.
+func (s *Sessions) Begin(ctx context.Context, site *snapshot.Site, host string, who Person, ip netip.Addr, now time.Time) (*Begun, error) {
 	limits := site.Session
 	if limits.Absolute <= 0 || limits.Idle <= 0 {
 		limits = defaultLimits
@@ -59,7 +60,7 @@ func (s *Sessions) Begin(site *snapshot.Site, host string, who Person, ip netip.
 		return nil, err
 	}
 	s.report(site, edgev1.SessionEventKind_SESSION_EVENT_KIND_BEGUN, o.sid(), p, host, ip, now, "")
-	s.later(func(ctx context.Context) { s.writeBack(ctx, site, o) })
+	s.writeBack(ctx, site, o)
 	return b, nil
 }
 

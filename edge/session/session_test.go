@@ -44,7 +44,7 @@ func TestASessionIsWhoSignedIn(t *testing.T) {
 func TestTheCookieIsOfThisHostOnly(t *testing.T) {
 	t.Parallel()
 	e := setup(t)
-	begun, err := e.Begin(e.site(), authHost, bob(), client, e.clock.now())
+	begun, err := e.Begin(context.Background(), e.site(), authHost, bob(), client, e.clock.now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func FuzzNoOtherCookieIsASession(f *testing.F) {
 	w := sessiontest.New(f)
 	c := newClock()
 	s := session.New(session.Config{Now: c.now, Log: discard(), Report: func(string, *edgev1.SessionEvent) {}})
-	begun, err := s.Begin(w.Site(acme), wikiHost, bob(), client, c.now())
+	begun, err := s.Begin(context.Background(), w.Site(acme), wikiHost, bob(), client, c.now())
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -316,7 +316,7 @@ func BenchmarkWarm(b *testing.B) {
 	s := session.New(session.Config{Now: c.now, Log: discard(), Report: func(string, *edgev1.SessionEvent) {}})
 	site := w.Site(acme)
 	app, now := site.App("wiki"), c.now()
-	begun, err := s.Begin(site, wikiHost, bob(), client, now)
+	begun, err := s.Begin(context.Background(), site, wikiHost, bob(), client, now)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -2,6 +2,9 @@ package session_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -13,6 +16,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport-iap/sallyport/edge/session"
 	"github.com/sallyport-iap/sallyport/edge/session/sessiontest"
@@ -107,7 +111,7 @@ func (e *edge) app(id string) *snapshot.App {
 // signIn begins a session on the auth host and carries it to the wiki.
 func (e *edge) signIn(p session.Person) (auth, wiki string) {
 	e.t.Helper()
-	begun, err := e.Begin(e.site(), authHost, p, client, e.clock.now())
+	begun, err := e.Begin(context.Background(), e.site(), authHost, p, client, e.clock.now())
 	if err != nil {
 		e.t.Fatal(err)
 	}
@@ -278,3 +282,49 @@ func (p *wire) release() {
 }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// storedUse is what the store knows of the last use of a cookie.
+func (e *edge) storedUse(t *testing.T, c redis.UniversalClient, cookie string) time.Time {
+	t.Helper()
+	raw, err := base64.RawURLEncoding.DecodeString(cookie[:43])
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash := sha256.Sum256(raw)
+	var r edgev1.HostRecord
+	e.read(c, "sp:h:"+acme+":"+base64.RawURLEncoding.EncodeToString(hash[:]), &r)
+	return time.UnixMilli(r.SeenAtMs)
+}
+
+// storedSession is what it knows of the last use of a Session.
+func (e *edge) storedSession(t *testing.T, c redis.UniversalClient, sid string) time.Time {
+	t.Helper()
+	var r edgev1.SessionRecord
+	e.read(c, "sp:s:"+acme+":"+sid, &r)
+	return time.UnixMilli(r.SeenAtMs)
+}
+
+func (e *edge) read(c redis.UniversalClient, key string, m proto.Message) {
+	raw, err := c.Get(context.Background(), key).Bytes()
+	if errors.Is(err, redis.Nil) {
+		return
+	}
+	if err == nil {
+		err = session.Open(e.site().Keys.Redis, raw, m, session.AssociatedData("redis", key))
+	}
+	if err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+// lastEnd is the newest end that was reported.
+func (e *edge) lastEnd() *edgev1.SessionEvent {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for i := len(e.events) - 1; i >= 0; i-- {
+		if e.events[i].Kind == edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED {
+			return e.events[i]
+		}
+	}
+	return nil
+}
