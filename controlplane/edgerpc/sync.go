@@ -63,7 +63,9 @@ func (h *Handlers) Sync(ctx context.Context, stream *bidi) error {
 	if _, _, err := h.edge(ctx, false); err != nil {
 		return err
 	}
-	h.cfg.Presence.Heard(conn.edge, conn.boot, conn.version)
+	if err := h.cfg.Presence.Arrived(ctx, conn.edge, conn.boot, conn.version); err != nil {
+		return err
+	}
 	log.Info("edge connected", "ip", from.ip, "version", hello.Version, "boot", hello.BootId, "tenants", len(hello.Have))
 	err = conn.run(ctx, edge.Name)
 	log.Info("edge disconnected", "error", err)

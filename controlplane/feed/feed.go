@@ -29,8 +29,11 @@ type Config struct {
 	Compare func(heads []store.Head, at time.Time)
 	// Acknowledged says that some edge has acknowledged something of a tenant; "" is perhaps any tenant.
 	Acknowledged func(tenant controlplane.UID)
-	Now          func() time.Time
-	Log          *slog.Logger
+	// Reconnected says that the database may have been another one, or may have crashed: what it keeps of
+	// acknowledgements, which it does not log, may be gone.
+	Reconnected func()
+	Now         func() time.Time
+	Log         *slog.Logger
 }
 
 // Feed is the feed of one process.
@@ -59,6 +62,7 @@ func (f *Feed) notified(channel, payload string) {
 	case "":
 		// The connection is new: anything may have been missed.
 		f.cfg.Acknowledged("")
+		f.cfg.Reconnected()
 		select {
 		case f.poll <- struct{}{}:
 		default:

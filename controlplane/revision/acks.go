@@ -16,6 +16,8 @@ const (
 	batchFor = 10 * time.Millisecond
 	// retryAfter is how long a batch that could not be written waits.
 	retryAfter = 500 * time.Millisecond
+	// lastWithin bounds the last statement of a process that stops.
+	lastWithin = 2 * time.Second
 )
 
 // Acks writes what edges acknowledge. Only the newest of an edge and tenant counts, so what cannot be written waits
@@ -47,8 +49,13 @@ func (a *Acks) Put(ack store.Ack) {
 	}
 }
 
-// Run writes until ctx ends.
+// Run writes until ctx ends, and then what is still waiting: an edge does not say it again until something changes.
 func (a *Acks) Run(ctx context.Context) error {
+	defer func() {
+		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWithin)
+		defer cancel()
+		a.flush(last)
+	}()
 	for {
 		select {
 		case <-ctx.Done():

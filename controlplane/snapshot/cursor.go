@@ -280,11 +280,26 @@ func (s *Stream) Refused(m *edgev1.Refused) {
 	s.mark(uid, true, true, false)
 }
 
-// acknowledge records how far the edge is.
-func (s *Stream) acknowledge(c *cursor) {
-	ack := store.Ack{EdgeUID: s.edge.UID, TenantUID: c.tenant}
+// reacknowledge records all of it again.
+func (s *Stream) reacknowledge() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, c := range s.cursors {
+		if c.config.have != (point{}) || c.urgent.have != (point{}) {
+			s.acknowledgeLocked(c)
+		}
+	}
+}
+
+// acknowledge records how far the edge is.
+func (s *Stream) acknowledge(c *cursor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.acknowledgeLocked(c)
+}
+
+func (s *Stream) acknowledgeLocked(c *cursor) {
+	ack := store.Ack{EdgeUID: s.edge.UID, TenantUID: c.tenant}
 	ack.Lineage, ack.MaxStaleness, ack.ClosedApps = c.slot.view.Load().head.Lineage, c.staleness, c.closedApps
 	if c.config.have.lineage == ack.Lineage {
 		ack.Config = c.config.have.number

@@ -110,6 +110,19 @@ func (p *Publisher) Compare(heads []store.Head, at time.Time) {
 	}
 }
 
+// Reacknowledge records anew how far every connected edge is.
+func (p *Publisher) Reacknowledge() {
+	p.mu.Lock()
+	streams := make([]*Stream, 0, len(p.streams))
+	for s := range p.streams {
+		streams = append(streams, s)
+	}
+	p.mu.Unlock()
+	for _, s := range streams {
+		s.reacknowledge()
+	}
+}
+
 // Ready reports whether the platform has been read: before that no stream can be served.
 func (p *Publisher) Ready() error {
 	if p.platform.current() {
