@@ -105,7 +105,7 @@ BEGIN
             EXECUTE format('ALTER TABLE public.%I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', partition);
             EXECUTE format('COMMENT ON TABLE public.%I IS %L', partition, 'Access events of ' || day || '.');
         EXCEPTION
-            WHEN duplicate_table THEN NULL;  -- another replica was first
+            WHEN duplicate_table OR unique_violation THEN NULL;  -- another replica was first
             WHEN check_violation THEN NULL;  -- the default partition has rows of that day already: they stay there
         END;
     END LOOP;

@@ -36,7 +36,8 @@ type ackRow struct {
 	Refused      json.RawMessage  `json:"refused,omitempty"`
 }
 
-// PutAcks stores what edges said, in the order of the list, and wakes whoever waits for it.
+// PutAcks stores what edges said, the last word on each tenant, and wakes whoever waits for it. What was said before
+// neither writes nor wakes.
 func (s *System) PutAcks(ctx context.Context, acks []Ack) error {
 	rows := ackRows(acks)
 	if len(rows) == 0 {
@@ -52,12 +53,12 @@ func (s *System) PutAcks(ctx context.Context, acks []Ack) error {
 			INSERT INTO edge_ack AS a (tenant_uid, edge_uid, lineage, config, urgent, closed_apps, max_staleness, refused, acked_at)
 			SELECT tenant_uid, edge_uid, lineage, config, urgent, closed_apps, make_interval(secs => max_staleness), refused, now()
 			FROM json_to_recordset($1::json) AS r (tenant_uid uuid, edge_uid uuid, lineage text, config bigint, urgent bigint,
-				closed_apps text[], max_staleness float8, refused jsonb)
+				closed_apps text[], max_staleness float8, refused json)
 			ORDER BY tenant_uid, edge_uid
 			ON CONFLICT (tenant_uid, edge_uid) DO UPDATE SET lineage = excluded.lineage, config = excluded.config, urgent = excluded.urgent,
 				closed_apps = excluded.closed_apps, max_staleness = excluded.max_staleness, refused = excluded.refused, acked_at = now()
-			WHERE (a.lineage, a.config, a.urgent, a.closed_apps, a.max_staleness, a.refused) IS DISTINCT FROM
-				(excluded.lineage, excluded.config, excluded.urgent, excluded.closed_apps, excluded.max_staleness, excluded.refused)
+			WHERE (a.lineage, a.config, a.urgent, a.closed_apps, a.max_staleness, a.refused::text) IS DISTINCT FROM
+				(excluded.lineage, excluded.config, excluded.urgent, excluded.closed_apps, excluded.max_staleness, excluded.refused::text)
 			RETURNING tenant_uid)
 		SELECT pg_notify('sallyport_ack', tenant_uid::text) FROM (SELECT DISTINCT tenant_uid FROM said) AS t`, document)
 	return s.exec(ctx, "store acks", batch)

@@ -112,11 +112,24 @@ func Database(t testing.TB) URLs {
 	})
 	t.Cleanup(func() {
 		withServer(t, super, func(ctx context.Context, conn *pgx.Conn) error {
+			waitForBackends(ctx, conn, name)
 			_, err := conn.Exec(ctx, `DROP DATABASE IF EXISTS `+name+` WITH (FORCE)`)
 			return err
 		})
 	})
 	return urlsOf(super, name)
+}
+
+// waitForBackends gives connections that were just closed a moment to end, so that none has to be killed and logged.
+func waitForBackends(ctx context.Context, conn *pgx.Conn, database string) {
+	for range 100 {
+		var left int
+		err := conn.QueryRow(ctx, `SELECT count(*), pg_sleep(CASE WHEN count(*) > 0 THEN 0.005 ELSE 0 END)::text
+			FROM pg_stat_activity WHERE datname = $1`, database).Scan(&left, new(string))
+		if err != nil || left == 0 {
+			return
+		}
+	}
 }
 
 func withServer(t testing.TB, super string, use func(context.Context, *pgx.Conn) error) {
