@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -66,4 +67,15 @@ func kindOfCollection(collection string) (Kind, bool) {
 		}
 	}
 	return "", false
+}
+
+var idPattern = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// ValidID reports whether a resource of the kind can be made under an id.
+func ValidID(kind Kind, id string) bool {
+	if kind == KindEdge {
+		pool, edge, ok := strings.Cut(id, "/")
+		return ok && idPattern.MatchString(pool) && idPattern.MatchString(edge)
+	}
+	return idPattern.MatchString(id)
 }

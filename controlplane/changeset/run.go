@@ -132,6 +132,10 @@ func (r *run) planItem(i Item, current *controlplane.Resource) (*controlplane.Re
 		}
 		return nil, nil
 	}
+	if current == nil && !controlplane.ValidID(i.Kind, i.ID) {
+		return nil, controlplane.InvalidFields(controlplane.Violation{Field: join(i.At, "name"), Reason: controlplane.ReasonFieldInvalid,
+			Description: "ids have 1 to 63 of a-z, 0-9 and -, begin with a letter and do not end with -"})
+	}
 	desired, err := i.Write(current)
 	if err != nil {
 		return nil, err

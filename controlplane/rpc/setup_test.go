@@ -45,7 +45,7 @@ type service struct {
 func start(t *testing.T) *service {
 	t.Helper()
 	db := storetest.New(t)
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	changes := changeset.New(changeset.Config{DB: db, CheckPool: edgefleet.CheckPool})
 	authority, err := edgefleet.LoadAuthority(t.Context(), db.System(), time.Now)
 	if err != nil {
