@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -97,7 +98,7 @@ func (s configs) unpack(scope controlplane.Scope, packed *anypb.Any, at string) 
 	kind, ok := kindOf(message.ProtoReflect().Descriptor())
 	if !ok || !slices.Contains(changeset.Applicable(scope), kind) {
 		return refuse("", controlplane.ReasonFieldInvalid,
-			fmt.Sprintf("must be one of %v below %s", changeset.Applicable(scope), scope.Parent()))
+			fmt.Sprintf("must be %s, below %s", kindList(changeset.Applicable(scope)), scope.Parent()))
 	}
 	if found := unknownFields(message.ProtoReflect(), at); len(found) > 0 {
 		return nil, controlplane.Name{}, found
@@ -111,6 +112,22 @@ func (s configs) unpack(scope controlplane.Scope, packed *anypb.Any, at string) 
 		return refuse("name", controlplane.ReasonFieldInvalid, "must be of the form "+form(kind)+", below the parent of the request")
 	}
 	return message, name, nil
+}
+
+// kindList is kinds in a sentence: `App, Group or Tenant`.
+func kindList(kinds []controlplane.Kind) string {
+	var text strings.Builder
+	for i, kind := range kinds {
+		switch {
+		case i == 0:
+		case i == len(kinds)-1:
+			text.WriteString(" or ")
+		default:
+			text.WriteString(", ")
+		}
+		text.WriteString(string(kind))
+	}
+	return text.String()
 }
 
 func (s configs) Export(ctx context.Context, r *v1.ExportRequest) (*v1.ExportResponse, error) {

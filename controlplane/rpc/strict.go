@@ -164,11 +164,16 @@ func keys(object map[string]any) func(func(string) bool) {
 	}
 }
 
+// join puts a field's path behind the path of what it is in.
 func join(at, field string) string {
-	if at == "" {
+	switch {
+	case at == "":
 		return field
+	case field == "":
+		return at
+	default:
+		return at + "." + field
 	}
-	return at + "." + field
 }
 
 // refuseUnknown returns an error if the message, or one inside it, holds a field that we do not know.

@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
 // object is a message in JSON.
@@ -184,4 +187,13 @@ func (s *service) whom(k sample) *client {
 func (s *service) base(t testing.TB) {
 	s.acme.must(t, "AppService/CreateApp", object{"parent": "tenants/acme", "app_id": "base",
 		"app": object{"hosts": []any{"base.acme.test"}, "routes": []any{object{"path": "/**", "upstreams": []any{object{"url": "https://up.example"}}}}}})
+}
+
+// descriptor finds a message.
+func descriptor(name string) (protoreflect.MessageDescriptor, error) {
+	found, err := protoregistry.GlobalTypes.FindMessageByName(protoreflect.FullName(name))
+	if err != nil {
+		return nil, err
+	}
+	return found.Descriptor(), nil
 }
