@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-iap/sallyport/edge/exchange"
 	"github.com/sallyport-iap/sallyport/edge/header"
+	"github.com/sallyport-iap/sallyport/edge/page"
 	"github.com/sallyport-iap/sallyport/edge/policy"
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
@@ -41,11 +42,11 @@ func (l *Login) begin(req *exchange.Request, reason policy.Reason, back string) 
 		return nil, denial
 	}
 	if round(req) > maxRounds {
-		return nil, &exchange.Denial{
-			Outcome: exchange.Refused, Reason: reason, Status: http.StatusForbidden,
-			Detail:      "You signed in several times in a row, and each time the session was over at once.",
+		return l.problem(req, http.StatusForbidden, reason, page.Denied{
+			Title:       "Signing in does not help",
+			Detail:      "You were signed in several times in a row, and each time the session was over at once.",
 			Remediation: "Wait a minute and try again. If it happens again, tell an administrator the decision id.",
-		}
+		}), nil
 	}
 	link, cookies, err := l.attempt(req, back, false)
 	if err != nil {

@@ -19,8 +19,8 @@ import (
 const (
 	// maxAttempts is how many tabs of one browser can be signing in at once on one host.
 	maxAttempts = 12
-	// maxFlowBytes keeps the cookies of sign-ins that are under way well below what a request may carry.
-	maxFlowBytes = 10 << 10
+	// maxFlowBytes keeps the cookies of sign-ins that are under way, together with a session's, below header.MaxCookieBytes.
+	maxFlowBytes = 12 << 10
 	// maxFlowCookie is what browsers keep of one cookie, less its name.
 	maxFlowCookie = 4000
 	// roundName counts how often this browser came back to this host and still was nobody. It decides on nothing but when

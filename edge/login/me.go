@@ -32,7 +32,7 @@ type Me struct {
 func (l *Login) me(ctx context.Context, req *exchange.Request) (*exchange.Reply, *exchange.Denial) {
 	now, denial := l.who(ctx, req)
 	if denial != nil {
-		if denial.Outcome == exchange.Authenticates && req.Client == exchange.Navigation && req.App != nil {
+		if denial.Outcome == exchange.Authenticates && req.Client == exchange.Navigation {
 			return l.begin(req, denial.Reason, pathMe)
 		}
 		return nil, denial

@@ -43,6 +43,9 @@ const (
 	API    = "0195a000-0000-7000-8000-000000000222"
 )
 
+// ClientSecret is the provider's.
+const ClientSecret = "s3cr3t-of-the-client"
+
 // Hosts of acme; globex has the same ones under its own name.
 const (
 	AuthHost = "auth.acme.localhost"
@@ -114,7 +117,8 @@ func (w *World) addTenant(uid, id string) {
 		&edgev1.Tenant{Id: id, Uid: uid, DisplayName: "The " + id + " company", AuthHost: host("auth"), Session: Limits(12*time.Hour, time.Hour)},
 		&edgev1.IdentityProvider{
 			Id: "demo", Uid: IDP, DisplayName: "Demo directory", Issuer: "http://127.0.0.1:1", AllowHttpLoopback: true, ClientId: "sallyport",
-			Scopes: []string{"openid", "email"}, EmailClaim: "email", NameClaim: "name", GroupsClaim: "groups",
+			ClientSecret: w.seal(uid, "IdentityProvider", "demo", "client_secret", []byte(ClientSecret)),
+			Scopes:       []string{"openid", "email"}, EmailClaim: "email", NameClaim: "name", GroupsClaim: "groups",
 		},
 		&edgev1.Group{Id: "engineering", Uid: "g1", Members: []*edgev1.GroupMember{{Member: &edgev1.GroupMember_IdpGroup{IdpGroup: &edgev1.IdpGroup{Idp: "demo", Name: "engineering"}}}}},
 		&edgev1.Group{Id: "admins", Uid: "g2", Members: []*edgev1.GroupMember{{Member: &edgev1.GroupMember_IdpGroup{IdpGroup: &edgev1.IdpGroup{Idp: "demo", Name: "admins"}}}}},
@@ -260,9 +264,13 @@ func (w *World) publish(uid string, lane edgev1.Lane) {
 
 func (w *World) keyset(uid, purpose string) *edgev1.Keyset {
 	_, plain := newKeyset(w.t, aead.AES256GCMKeyTemplate())
-	sealed, err := w.tenants[uid].dataKey.EncryptDeterministically(plain, fields("sp-snapshot-v1", uid, Pool, "Keyset", uidOf("Keyset", purpose), "keyset"))
+	return &edgev1.Keyset{Purpose: purpose, Keyset: w.seal(uid, "Keyset", purpose, "keyset", plain)}
+}
+
+func (w *World) seal(uid, kind, id, field string, plain []byte) *edgev1.Sealed {
+	sealed, err := w.tenants[uid].dataKey.EncryptDeterministically(plain, fields("sp-snapshot-v1", uid, Pool, kind, uidOf(kind, id), field))
 	must(w.t, err)
-	return &edgev1.Keyset{Purpose: purpose, Keyset: &edgev1.Sealed{KeyId: "d1", Ciphertext: sealed}}
+	return &edgev1.Sealed{KeyId: "d1", Ciphertext: sealed}
 }
 
 func newKeyset(t testing.TB, template *tink_go_proto.KeyTemplate) (*keyset.Handle, []byte) {
