@@ -15,35 +15,39 @@ const (
 	progressIn = 5 * time.Second
 )
 
-// OpenDatabase opens the database, waiting for one that cannot be reached yet. What waiting does not mend, such as a
-// schema that is too old, is an error at once.
-func OpenDatabase(ctx context.Context, config store.Config, wait time.Duration) (*store.DB, error) {
+// OpenDatabase opens the database, waiting for one that cannot be reached yet.
+func OpenDatabase(ctx context.Context, config store.Config, wait time.Duration) (db *store.DB, err error) {
+	err = AwaitDatabase(ctx, wait, config.Log, func(ctx context.Context) error {
+		db, err = store.Open(ctx, config)
+		return err
+	})
+	return db, err
+}
+
+// AwaitDatabase tries something until the database can be reached, saying so meanwhile. What waiting does not mend, such
+// as a schema that is too old, is an error at once.
+func AwaitDatabase(ctx context.Context, wait time.Duration, log *slog.Logger, try func(context.Context) error) error {
 	began := time.Now()
 	said := began.Add(-progressIn)
 	for {
-		db, err := store.Open(ctx, config)
-		if err == nil {
-			if waited := time.Since(began); waited > progressIn {
-				config.Log.Info("the database is there", "waited", waited.Round(time.Second).String())
-			}
-			return db, nil
-		}
-		if controlplane.KindOf(err) != controlplane.Unavailable || ctx.Err() != nil {
-			return nil, err
-		}
-		if time.Since(began) >= wait {
-			return nil, fmt.Errorf("the database could not be reached within %s: %w", wait, err)
-		}
-		if time.Since(said) >= progressIn {
+		err := try(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case controlplane.KindOf(err) != controlplane.Unavailable || ctx.Err() != nil:
+			return err
+		case time.Since(began) >= wait:
+			return fmt.Errorf("the database could not be reached within %s: %w", wait, err)
+		case time.Since(said) >= progressIn:
 			said = time.Now()
-			config.Log.Warn("waiting for the database", slog.String("error", err.Error()), slog.String("giving_up_in", (wait-time.Since(began)).Round(time.Second).String()))
+			log.Warn("waiting for the database", "error", err, "giving_up_in", (wait - time.Since(began)).Round(time.Second).String())
 		}
 		timer := time.NewTimer(tryAgain)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, ctx.Err()
+			return ctx.Err()
 		}
 	}
 }
