@@ -24,67 +24,60 @@ type Ack struct {
 	Refused      json.RawMessage // not nil: the newest update of a lane was refused, and that lane stays where it is
 }
 
-// ackRow is an Ack as Postgres reads it.
-type ackRow struct {
-	TenantUID    controlplane.UID `json:"tenant_uid"`
-	EdgeUID      controlplane.UID `json:"edge_uid"`
-	Lineage      string           `json:"lineage"`
-	Config       int64            `json:"config"`
-	Urgent       int64            `json:"urgent"`
-	ClosedApps   []string         `json:"closed_apps"`
-	MaxStaleness float64          `json:"max_staleness"` // seconds
-	Refused      json.RawMessage  `json:"refused,omitempty"`
-}
-
 // PutAcks stores what edges said, the last word on each tenant, and wakes whoever waits for it. What was said before
 // neither writes nor wakes.
 func (s *System) PutAcks(ctx context.Context, acks []Ack) error {
-	rows := ackRows(acks)
-	if len(rows) == 0 {
-		return nil
+	var tenants, edges, lineages, closed []string
+	var configs, urgents []int64
+	var staleness []float64
+	var refused []*string
+	for _, a := range lastWords(acks) {
+		apps := []string{}
+		for _, id := range a.ClosedApps {
+			apps = append(apps, storable(id))
+		}
+		list, err := json.Marshal(apps)
+		if err != nil {
+			return fmt.Errorf("encode closed apps: %w", err)
+		}
+		tenants, edges, lineages = append(tenants, string(a.TenantUID)), append(edges, string(a.EdgeUID)), append(lineages, storable(a.Lineage))
+		configs, urgents, closed = append(configs, a.Config), append(urgents, a.Urgent), append(closed, string(list))
+		staleness, refused = append(staleness, a.MaxStaleness.Seconds()), append(refused, textOrNull(a.Refused))
 	}
-	document, err := json.Marshal(rows)
-	if err != nil {
-		return fmt.Errorf("encode acks: %w", err)
+	if len(tenants) == 0 {
+		return nil
 	}
 	batch := &pgx.Batch{}
 	batch.Queue(`
 		WITH said AS (
 			INSERT INTO edge_ack AS a (tenant_uid, edge_uid, lineage, config, urgent, closed_apps, max_staleness, refused, acked_at)
-			SELECT tenant_uid, edge_uid, lineage, config, urgent, closed_apps, make_interval(secs => max_staleness), refused, now()
-			FROM json_to_recordset($1::json) AS r (tenant_uid uuid, edge_uid uuid, lineage text, config bigint, urgent bigint,
-				closed_apps text[], max_staleness float8, refused json)
+			SELECT tenant_uid, edge_uid, lineage, config, urgent, ARRAY(SELECT json_array_elements_text(closed_apps::json)),
+				make_interval(secs => max_staleness), refused::json, now()
+			FROM unnest(@tenants::uuid[], @edges::uuid[], @lineages::text[], @configs::bigint[], @urgents::bigint[], @closed::text[],
+				@staleness::float8[], @refused::text[]) AS r (tenant_uid, edge_uid, lineage, config, urgent, closed_apps, max_staleness, refused)
 			ORDER BY tenant_uid, edge_uid
 			ON CONFLICT (tenant_uid, edge_uid) DO UPDATE SET lineage = excluded.lineage, config = excluded.config, urgent = excluded.urgent,
 				closed_apps = excluded.closed_apps, max_staleness = excluded.max_staleness, refused = excluded.refused, acked_at = now()
 			WHERE (a.lineage, a.config, a.urgent, a.closed_apps, a.max_staleness, a.refused::text) IS DISTINCT FROM
 				(excluded.lineage, excluded.config, excluded.urgent, excluded.closed_apps, excluded.max_staleness, excluded.refused::text)
 			RETURNING tenant_uid)
-		SELECT pg_notify('sallyport_ack', tenant_uid::text) FROM (SELECT DISTINCT tenant_uid FROM said) AS t`, document)
+		SELECT pg_notify('sallyport_ack', tenant_uid::text) FROM (SELECT DISTINCT tenant_uid FROM said) AS t`, pgx.NamedArgs{
+		"tenants": tenants, "edges": edges, "lineages": lineages, "configs": configs, "urgents": urgents, "closed": closed,
+		"staleness": staleness, "refused": refused,
+	})
 	return s.exec(ctx, "store acks", batch)
 }
 
-// ackRows keeps the last word on each edge and tenant. A uid that is none is left out: an edge must not be able to make
-// the acks of others unstorable.
-func ackRows(acks []Ack) []ackRow {
-	type key struct{ tenant, edge controlplane.UID }
-	last := map[key]ackRow{}
+// lastWords keeps the last word of each edge on each tenant. A uid that is none is left out: an edge must not be able to
+// make the acks of others unstorable.
+func lastWords(acks []Ack) map[[2]controlplane.UID]Ack {
+	last := map[[2]controlplane.UID]Ack{}
 	for _, a := range acks {
-		if uuid.Validate(string(a.TenantUID)) != nil || uuid.Validate(string(a.EdgeUID)) != nil {
-			continue
+		if uuid.Validate(string(a.TenantUID)) == nil && uuid.Validate(string(a.EdgeUID)) == nil {
+			last[[2]controlplane.UID{a.TenantUID, a.EdgeUID}] = a
 		}
-		closed := make([]string, len(a.ClosedApps))
-		for i, id := range a.ClosedApps {
-			closed[i] = storable(id)
-		}
-		last[key{a.TenantUID, a.EdgeUID}] = ackRow{TenantUID: a.TenantUID, EdgeUID: a.EdgeUID, Lineage: storable(a.Lineage), Config: a.Config, Urgent: a.Urgent,
-			ClosedApps: closed, MaxStaleness: a.MaxStaleness.Seconds(), Refused: a.Refused}
 	}
-	rows := make([]ackRow, 0, len(last))
-	for _, row := range last {
-		rows = append(rows, row)
-	}
-	return rows
+	return last
 }
 
 // EdgeState is an edge that serves a tenant, and what it last said of it.
