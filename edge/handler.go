@@ -1,7 +1,6 @@
 package edge
 
 import (
-	"context"
 	"log/slog"
 	"net/http"
 	"time"
@@ -10,7 +9,7 @@ import (
 	"github.com/sallyport-iap/sallyport/edge/audit"
 	"github.com/sallyport-iap/sallyport/edge/exchange"
 	"github.com/sallyport-iap/sallyport/edge/identity"
-	"github.com/sallyport-iap/sallyport/edge/policy"
+	"github.com/sallyport-iap/sallyport/edge/login"
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
 	"github.com/sallyport-iap/sallyport/edge/stream"
 	"github.com/sallyport-iap/sallyport/edge/upstream"
@@ -20,7 +19,7 @@ import (
 type Config struct {
 	Table    func() *snapshot.Table
 	Identity *identity.Authenticator
-	Login    Login
+	Login    *login.Login
 	Minter   *assertion.Minter
 	Forward  *upstream.Forwarder
 	Streams  *stream.Registry
@@ -32,14 +31,6 @@ type Config struct {
 	BootID          string
 	Now             func() time.Time
 	Log             *slog.Logger
-}
-
-// Login is package login, as the pipeline uses it.
-type Login struct {
-	// Begin sends a person to sign in. The denial says that nobody can be signed in here.
-	Begin func(context.Context, *exchange.Request, policy.Reason) (*exchange.Reply, *exchange.Denial)
-	// App answers the reserved paths of an app's host, Auth every path of the auth host.
-	App, Auth func(context.Context, *exchange.Request) (*exchange.Reply, *exchange.Denial)
 }
 
 // Handler is the pipeline.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-iap/sallyport/edge/exchange"
+	"github.com/sallyport-iap/sallyport/edge/login"
 	"github.com/sallyport-iap/sallyport/edge/page"
 	"github.com/sallyport-iap/sallyport/edge/policy"
 )
@@ -25,7 +26,7 @@ func (x *transaction) refuse(d *exchange.Denial) {
 	if x.w.Status != 0 {
 		return
 	}
-	if d.Outcome == exchange.Authenticates && x.Client == exchange.Navigation && x.App != nil && x.Login.Begin != nil {
+	if d.Outcome == exchange.Authenticates && x.Client == exchange.Navigation && x.App != nil && x.Path.Match != "" {
 		reply, other := x.Login.Begin(x.r.Context(), &x.Request, d.Reason)
 		if other == nil {
 			x.write(reply)
@@ -122,8 +123,7 @@ func (x *transaction) page(d *exchange.Denial) page.Denied {
 		p.TenantName = x.Site.DisplayName
 	}
 	if d.Outcome == exchange.Authenticates && x.App != nil {
-		// A page of the app's, fetched, leads to where people sign in; what was not submitted here is not kept.
-		p.SignIn = "/"
+		p.SignIn = login.SignInPath(x.Path.Target())
 	}
 	if c := x.caller; c != nil {
 		p.Detail, p.Operation = x.detail(d), x.operation

@@ -1,0 +1,155 @@
+package edge
+
+import (
+	"context"
+	"crypto/hpke"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/sallyport-iap/sallyport/edge/assertion"
+	"github.com/sallyport-iap/sallyport/edge/audit"
+	"github.com/sallyport-iap/sallyport/edge/egress"
+	"github.com/sallyport-iap/sallyport/edge/identity"
+	"github.com/sallyport-iap/sallyport/edge/listener"
+	"github.com/sallyport-iap/sallyport/edge/login"
+	"github.com/sallyport-iap/sallyport/edge/policy"
+	"github.com/sallyport-iap/sallyport/edge/session"
+	"github.com/sallyport-iap/sallyport/edge/snapshot"
+	"github.com/sallyport-iap/sallyport/edge/stream"
+	"github.com/sallyport-iap/sallyport/edge/upstream"
+	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
+)
+
+// NodeConfig is what a Node is made of.
+type NodeConfig struct {
+	HeadKeys []*edgev1.HeadKey // whose signatures are believed
+	Private  hpke.PrivateKey   // what data keys are wrapped to
+	// Report delivers audit records and session events to the control plane.
+	Report       func(context.Context, *edgev1.ReportRequest) (*edgev1.ReportResponse, error)
+	Certificates *listener.Certificates
+	Redis        redis.UniversalClient // nil: tickets carry every session
+	PublicPort   int                   // that clients use
+	Region       string
+	BootID       string
+	Drain        time.Duration // 0 is 30 s
+	Registerer   prometheus.Registerer
+	Now          func() time.Time
+	Log          *slog.Logger
+}
+
+// Node is an edge whole: the pipeline, and everything that it stands on.
+type Node struct {
+	Store    *snapshot.Store
+	Sessions *session.Sessions
+	Audit    *audit.Log
+	Streams  *stream.Registry
+	Handler  *Handler
+
+	config  NodeConfig
+	login   *login.Login
+	forward *upstream.Forwarder
+	server  *listener.Server
+}
+
+// idpTimeout is how long an identity provider may take.
+const idpTimeout = 5 * time.Second
+
+// NewNode puts an edge together. It knows nothing until its Store took updates.
+func NewNode(c NodeConfig) *Node {
+	n := &Node{config: c, Streams: &stream.Registry{Now: c.Now}, forward: &upstream.Forwarder{Log: c.Log}}
+	n.Store = snapshot.New(snapshot.Config{HeadKeys: c.HeadKeys, Private: c.Private, Log: c.Log, Swapped: n.swapped})
+	n.Audit = audit.New(audit.Config{BootID: c.BootID, Send: c.Report, Serves: n.serves, Now: c.Now, Log: c.Log})
+	n.Sessions = session.New(session.Config{
+		Redis: c.Redis, Now: c.Now, Region: c.Region, Log: c.Log,
+		Report: n.Audit.Session, ReportNow: n.Audit.ReportNow, OnEnd: n.Streams.ReviewSession,
+	})
+	n.login = login.New(login.Config{
+		Sessions: n.Sessions, Now: c.Now, Log: c.Log,
+		Client: func(allowed []netip.Prefix) *http.Client { return egress.Client(allowed, idpTimeout) },
+	})
+	n.Handler = New(Config{
+		Table: n.Store.Table, Identity: &identity.Authenticator{Sessions: n.Sessions}, Login: n.login, Minter: assertion.New(c.PublicPort),
+		Forward: n.forward, Streams: n.Streams, Audit: n.Audit, Metrics: NewMetrics(c.Registerer),
+		SameCertificate: func(a, b string) bool { return c.Certificates.For(a) == c.Certificates.For(b) },
+		PublicPort:      c.PublicPort, BootID: c.BootID, Now: c.Now, Log: c.Log,
+	})
+	n.server = listener.New(listener.Config{
+		Certificates: c.Certificates, Table: n.Store.Table, Handler: n.Handler, Now: c.Now, Log: c.Log, Drain: c.Drain,
+		CutLasting: func() { n.Streams.CutLasting(policy.CutDrain) },
+	})
+	n.register(c.Registerer)
+	return n
+}
+
+// swapped runs after a change and before it is acknowledged: what it forbids is cut.
+func (n *Node) swapped(tenantUID string) {
+	if tenantUID != snapshot.PlatformUID {
+		n.Streams.Review(tenantUID)
+		return
+	}
+	n.forward.Retain(n.serves)
+	for s := range n.Store.Table().Sites {
+		n.Streams.Review(s.TenantUID)
+	}
+}
+
+func (n *Node) serves(tenantUID string) bool { return n.Store.Table().Site(tenantUID) != nil }
+
+// Serve answers on a socket until ctx is cancelled, and drains. Run must be running.
+func (n *Node) Serve(ctx context.Context, socket net.Listener) error {
+	return n.server.Run(ctx, socket)
+}
+
+// Run does what goes on beside requests, until ctx is cancelled; then it delivers the last records.
+func (n *Node) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for name, run := range map[string]func(context.Context) error{
+		"audit": n.Audit.Run, "streams": n.Streams.Run, "sessions": n.Sessions.Run, "login": n.login.Run,
+	} {
+		g.Go(func() error {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
+	}
+	defer n.forward.Close()
+	return g.Wait()
+}
+
+// register adds what is looked at when somebody scrapes.
+func (n *Node) register(r prometheus.Registerer) {
+	gauge := func(name, help string, value func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	}
+	counter := func(name, help string, value func() float64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value))
+	}
+	gauge("sallyport_edge_policy_age_seconds", "Age of the policy of the tenant whose policy is oldest.", func() float64 {
+		config, _ := n.oldest()
+		return config.Seconds()
+	})
+	gauge("sallyport_edge_revocations_age_seconds", "Age of the revocations of the tenant whose revocations are oldest.", func() float64 {
+		_, urgent := n.oldest()
+		return urgent.Seconds()
+	})
+	gauge("sallyport_edge_open_requests", "Requests on their way, WebSockets and streams included.", func() float64 { return float64(n.Streams.Len()) })
+	gauge("sallyport_edge_audit_pending", "Audit records that are not acknowledged yet.", func() float64 { return float64(n.Audit.Pending()) })
+	counter("sallyport_edge_audit_lost_total", "Audit records that did not fit. Each is in a gap record.", func() float64 { return float64(n.Audit.Lost()) })
+}
+
+func (n *Node) oldest() (config, urgent time.Duration) {
+	for s := range n.Store.Table().Sites {
+		c, u := s.Ages(n.config.Now())
+		config, urgent = max(config, c), max(urgent, u)
+	}
+	return config, urgent
+}
