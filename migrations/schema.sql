@@ -1,5 +1,5 @@
 -- The schema that the migrations make, as the catalog tells it. For reading and for reviews; nothing runs it.
--- Written by: go test ./migrations -run TestSchemaFile -update
+-- Written by: go test ./controlplane/store -run TestSchemaFile -update
 
 CREATE TABLE access_event PARTITION BY RANGE (day)
 -- Requests and decisions as edges reported them, one partition a day by the edge's clock. The event is json, not jsonb: nothing an upstream or a stranger sent can make it unstorable.

@@ -1,7 +1,6 @@
-package migrations_test
+package store_test
 
 import (
-	"context"
 	"flag"
 	"io/fs"
 	"os"
@@ -20,30 +19,9 @@ import (
 	"github.com/sallyport-iap/sallyport/migrations"
 )
 
-var update = flag.Bool("update", false, "write schema.sql")
+var update = flag.Bool("update", false, "write migrations/schema.sql")
 
-func connect(t *testing.T, url string) *pgx.Conn {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
-	return conn
-}
-
-func lines(t *testing.T, conn *pgx.Conn, query string) []string {
-	t.Helper()
-	rows, err := conn.Query(t.Context(), query)
-	if err != nil {
-		t.Fatal(err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found
-}
+const schemaFile = "../../migrations/schema.sql"
 
 // schema is what the catalog says, as SQL to read. Partitions have names with dates in them and are left out.
 func schema(t *testing.T, conn *pgx.Conn) string {
@@ -53,24 +31,24 @@ func schema(t *testing.T, conn *pgx.Conn) string {
 		t.Fatal(err)
 	}
 	const head = "-- The schema that the migrations make, as the catalog tells it. For reading and for reviews; nothing runs it.\n" +
-		"-- Written by: go test ./migrations -run TestSchemaFile -update\n"
-	return head + strings.Join(lines(t, conn, string(query)), "\n") + "\n"
+		"-- Written by: go test ./controlplane/store -run TestSchemaFile -update\n"
+	return head + strings.Join(texts(t, conn, string(query)), "\n") + "\n"
 }
 
 func TestSchemaFile(t *testing.T) {
 	t.Parallel()
 	got := schema(t, connect(t, storetest.Database(t).Superuser))
 	if *update {
-		if err := os.WriteFile("schema.sql", []byte(got), 0o644); err != nil {
+		if err := os.WriteFile(schemaFile, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile("schema.sql")
+	want, err := os.ReadFile(schemaFile)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("schema.sql is not what the migrations make (-file +made); run `go test ./migrations -run TestSchemaFile -update`:\n%s", diff)
+		t.Errorf("schema.sql is not what the migrations make (-file +made); run `go test ./controlplane/store -run TestSchemaFile -update`:\n%s", diff)
 	}
 }
 
@@ -92,7 +70,7 @@ func TestDownAndUpAgain(t *testing.T) {
 	if err := runner.Down(); err != nil {
 		t.Fatal(err)
 	}
-	if left := lines(t, conn, `SELECT relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+	if left := texts(t, conn, `SELECT relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 		WHERE nspname = 'public' AND relkind IN ('r', 'p', 'v', 'S') AND relname <> 'schema_migrations'`); len(left) > 0 {
 		t.Errorf("the way down leaves %v", left)
 	}
@@ -153,7 +131,7 @@ func TestFilesArePairsThatOnlyExpand(t *testing.T) {
 func TestEveryTableSaysWhatItIsFor(t *testing.T) {
 	t.Parallel()
 	conn := connect(t, storetest.Database(t).Superuser)
-	silent := lines(t, conn, `SELECT relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+	silent := texts(t, conn, `SELECT relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 		WHERE nspname = 'public' AND relkind IN ('r', 'p') AND relname <> 'schema_migrations'
 			AND coalesce(length(obj_description(c.oid, 'pg_class')), 0) < 20`)
 	if len(silent) > 0 {
