@@ -9,8 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/known/anypb"
 )
 
 // object is a message in JSON.
@@ -196,4 +198,18 @@ func descriptor(name string) (protoreflect.MessageDescriptor, error) {
 		return nil, err
 	}
 	return found.Descriptor(), nil
+}
+
+// pack makes what Apply takes.
+func pack(t testing.TB, messages ...proto.Message) []*anypb.Any {
+	t.Helper()
+	var packed []*anypb.Any
+	for _, m := range messages {
+		p, err := anypb.New(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		packed = append(packed, p)
+	}
+	return packed
 }
