@@ -33,6 +33,14 @@ func (t *Table) Sites(yield func(*Site) bool) {
 	}
 }
 
+// Served is how many tenants of the pool are served, and of how many the snapshot is not there.
+func (t *Table) Served() (served, missing int) {
+	if t.Pool == nil {
+		return 0, 0
+	}
+	return len(t.sites), len(t.Pool.tenants) - len(t.sites)
+}
+
 // with returns a table in which the site replaces its tenant's. sameHosts saves building the map of hosts anew.
 func (t *Table) with(s *Site, sameHosts bool) *Table {
 	next := &Table{Pool: t.Pool, sites: maps.Clone(t.sites), hosts: t.hosts}

@@ -175,4 +175,10 @@ func (id *Identity) save(dir string) error {
 	return os.Rename(path+".new", path)
 }
 
+// Joined reports whether there is an identity in a directory, so that no join token is needed.
+func Joined(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, fileName))
+	return err == nil
+}
+
 func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) }

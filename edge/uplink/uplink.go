@@ -74,6 +74,9 @@ func newUplink(c Config, id *Identity) *Uplink {
 // Identity is who this edge is.
 func (u *Uplink) Identity() *Identity { return u.identity.Load() }
 
+// BootID names this start of the process, as reports and the stream do.
+func (u *Uplink) BootID() string { return u.config.BootID }
+
 // Connected reports whether a stream is up.
 func (u *Uplink) Connected() bool { return u.up.Load() }
 
