@@ -28,8 +28,8 @@ const (
 	minRSABits   = 2048
 )
 
-// keySet is a provider's public keys. It is the oidc.KeySet of this package, because the library's fetches as often as
-// it is shown an unknown key id, and uses keys whatever they say they are for.
+// keySet is a provider's public keys. The library's own fetches as often as it is shown an unknown key id, and uses keys
+// whatever they say they are for.
 type keySet struct {
 	url     string
 	client  *http.Client

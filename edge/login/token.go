@@ -107,14 +107,28 @@ func known(code string) string {
 	return ""
 }
 
+// askedKeys remembers what went wrong with the keys: the library passes on its text only, and "the keys could not be
+// read" is another answer than "the signature is wrong".
+type askedKeys struct {
+	*keySet
+	err error
+}
+
+func (a *askedKeys) VerifySignature(ctx context.Context, token string) ([]byte, error) {
+	payload, err := a.keySet.VerifySignature(ctx, token)
+	a.err = err
+	return payload, err
+}
+
 // verify checks an ID token (OpenID Connect Core §3.1.3.7). The library checks signature, issuer and audience; the rest,
 // and again what it is lenient about, is here.
 func (p *provider) verify(ctx context.Context, m *metadata, idp *snapshot.IdentityProvider, raw, accessToken string, want expected, now time.Time) (claims, error) {
-	verifier := oidc.NewVerifier(idp.Issuer, m.keys, &oidc.Config{ClientID: idp.ClientID, SupportedSigningAlgs: m.algorithms, SkipExpiryCheck: true})
+	keys := &askedKeys{keySet: m.keys}
+	verifier := oidc.NewVerifier(idp.Issuer, keys, &oidc.Config{ClientID: idp.ClientID, SupportedSigningAlgs: m.algorithms, SkipExpiryCheck: true})
 	token, err := verifier.Verify(ctx, raw)
 	switch {
-	case errors.Is(err, errProvider):
-		return nil, err
+	case errors.Is(keys.err, errProvider):
+		return nil, keys.err
 	case err != nil:
 		return nil, &badAnswer{"the ID token cannot be verified", shorten(err)}
 	case token.Issuer != idp.Issuer:
