@@ -244,6 +244,7 @@ func (e *edge) take(c *connection, m *edgev1.SyncResponse) {
 		e.count["welcome"]++
 	case *edgev1.SyncResponse_Goodbye:
 		e.said = append(e.said, m.Goodbye.Reason)
+		_ = c.stream.CloseRequest()
 	case *edgev1.SyncResponse_Heartbeat:
 		e.count["heartbeat"]++
 	case *edgev1.SyncResponse_Head:
@@ -296,6 +297,7 @@ func (e *edge) update(u *edgev1.Update) *edgev1.SyncRequest {
 		return &edgev1.SyncRequest{Msg: &edgev1.SyncRequest_Refused{Refused: &edgev1.Refused{TenantUid: u.TenantUid, Lane: u.Lane, Offered: head.Version, Reason: reason, Detail: "because of the test"}}}
 	}
 	e.count[fmt.Sprintf("%s replace=%v", u.Lane, u.Replace)]++
+	e.count["updates of "+u.TenantUid]++
 	if _, reason := e.verify(u.Head); reason != 0 || head.TenantUid != u.TenantUid {
 		e.t.Errorf("update of %s: bad head", u.TenantUid)
 		return refused(edgev1.RefusedReason_REFUSED_REASON_BAD_SIGNATURE)

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/edgefleet"
 	"github.com/sallyport-iap/sallyport/controlplane/feed"
@@ -231,4 +233,42 @@ func waiter(t *testing.T, w *world) *revision.Service {
 func quantiles(d []time.Duration) string {
 	slices.Sort(d)
 	return fmt.Sprintf("n=%d p50=%s p95=%s max=%s", len(d), d[len(d)/2], d[len(d)*95/100], d[len(d)-1])
+}
+
+// superuser is whoever can break a database.
+type superuser struct {
+	t    *testing.T
+	conn *pgx.Conn
+}
+
+func (w *world) superuser() *superuser {
+	w.t.Helper()
+	conn, err := pgx.Connect(w.t.Context(), w.urls.Superuser)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(w.t.Context())) })
+	return &superuser{t: w.t, conn: conn}
+}
+
+func (s *superuser) exec(sql string) {
+	s.t.Helper()
+	if _, err := s.conn.Exec(s.t.Context(), sql); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// limit bounds who can connect anew; those that are connected stay.
+func (s *superuser) limit(n int) {
+	s.t.Helper()
+	s.exec(fmt.Sprintf(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I CONNECTION LIMIT %d', current_database()); END $$`, n))
+}
+
+func (s *superuser) count(sql string) int {
+	s.t.Helper()
+	n := 0
+	if err := s.conn.QueryRow(s.t.Context(), sql).Scan(&n); err != nil {
+		s.t.Fatal(err)
+	}
+	return n
 }

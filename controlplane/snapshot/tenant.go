@@ -222,14 +222,13 @@ func (t *tenant) read(ctx context.Context) (*step, error) {
 }
 
 func (t *tenant) publish(views map[*slot]*view, at time.Time) {
-	var streams []*Stream
+	streams := make(map[*Stream]bool) // to whether it has waited for a first view, and so for a first head
 	t.mu.Lock()
 	for sl, v := range views {
+		first := sl.view.Load() == nil
 		sl.view.Store(v)
-	}
-	for _, sl := range t.slots {
 		for s := range sl.streams {
-			streams = append(streams, s)
+			streams[s] = first
 		}
 	}
 	t.head, t.loaded = t.rows.head, true
@@ -237,8 +236,8 @@ func (t *tenant) publish(views map[*slot]*view, at time.Time) {
 		t.confirmed = at
 	}
 	t.mu.Unlock()
-	for _, s := range streams {
-		s.mark(t.uid, true, true, false)
+	for s, first := range streams {
+		s.mark(t.uid, true, true, first)
 	}
 }
 
