@@ -6,7 +6,7 @@
 //
 // Every table has a tenant_uid and the same wall: forced row-level security under which the role of the API sees the
 // rows of the tenant that its transaction named, and none if it named none. Every table says in a COMMENT what it is for.
-// Tests hold all of that against the catalog, and schema.sql against what the migrations make.
+// The tests of controlplane/store hold all of that against the catalog, and schema.sql against what the migrations make.
 package migrations
 
 import "embed"

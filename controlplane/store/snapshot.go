@@ -95,111 +95,97 @@ func (s *System) snapshot(ctx context.Context, tenant controlplane.UID, sinceCon
 	if out.ReplaceUrgent {
 		sinceUrgent = 0
 	}
-	if err := out.readConfig(ctx, pg, dek, sinceConfig); err != nil {
-		return err
-	}
-	if err := out.readUrgent(ctx, pg, dek, sinceUrgent); err != nil {
-		return err
-	}
-	return out.readRemoved(ctx, pg, sinceConfig, sinceUrgent)
+	batch := &pgx.Batch{}
+	out.queueConfig(batch, dek, sinceConfig)
+	out.queueUrgent(batch, dek, sinceUrgent)
+	out.queueRemoved(batch, sinceConfig, sinceUrgent)
+	return wrap(fmt.Sprintf("read snapshot of tenant %s", tenant), pg.SendBatch(ctx, batch).Close())
 }
 
-func (out *SnapshotRows) readConfig(ctx context.Context, pg pgx.Tx, dek *keyring.Tenant, since int64) error {
-	rows, err := pg.Query(ctx, `SELECT `+resourceColumns+` FROM resource
-		WHERE tenant_uid = $1 AND kind = ANY($2) AND revision > $3 ORDER BY kind, id`, out.Head.TenantUID, snapshotKinds, since)
-	if err != nil {
-		return fmt.Errorf("read resources: %w", err)
-	}
+func (out *SnapshotRows) queueConfig(batch *pgx.Batch, dek *keyring.Tenant, since int64) {
+	tenant := out.Head.TenantUID
 	index := map[controlplane.UID]int{}
-	out.Resources, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (SnapshotResource, error) {
-		r, _, err := scanResource(row)
-		if err == nil {
-			index[r.UID] = len(index)
-		}
-		return SnapshotResource{Resource: r}, err
-	})
-	if err != nil {
-		return fmt.Errorf("read resources: %w", err)
-	}
-
-	rows, err = pg.Query(ctx, `
-		SELECT s.resource_uid, s.field, s.sealed FROM resource_secret s JOIN resource r ON r.tenant_uid = s.tenant_uid AND r.uid = s.resource_uid
-		WHERE s.tenant_uid = $1 AND r.kind = ANY($2) AND r.revision > $3`, out.Head.TenantUID, snapshotKinds, since)
-	if err != nil {
-		return fmt.Errorf("read secrets: %w", err)
-	}
-	var uid controlplane.UID
-	var field string
-	var sealed []byte
-	_, err = pgx.ForEachRow(rows, []any{&uid, &field, &sealed}, func() error {
-		plaintext, err := dek.Open(secretPlace(uid, field), sealed)
-		if err != nil {
+	batch.Queue(`SELECT `+resourceColumns+` FROM resource
+		WHERE tenant_uid = $1 AND kind = ANY($2) AND revision > $3 ORDER BY kind, id`, tenant, snapshotKinds, since).
+		Query(func(rows pgx.Rows) (err error) {
+			out.Resources, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (SnapshotResource, error) {
+				r, _, err := scanResource(row)
+				if err == nil {
+					index[r.UID] = len(index)
+				}
+				return SnapshotResource{Resource: r}, err
+			})
 			return err
-		}
-		r := &out.Resources[index[uid]]
-		if r.Secrets == nil {
-			r.Secrets = map[string][]byte{}
-		}
-		r.Secrets[field] = plaintext
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("read secrets: %w", err)
-	}
+		})
 
-	rows, err = pg.Query(ctx, `
+	batch.Queue(`
+		SELECT s.resource_uid, s.field, s.sealed FROM resource_secret s JOIN resource r ON r.tenant_uid = s.tenant_uid AND r.uid = s.resource_uid
+		WHERE s.tenant_uid = $1 AND r.kind = ANY($2) AND r.revision > $3`, tenant, snapshotKinds, since).
+		Query(func(rows pgx.Rows) error {
+			var uid controlplane.UID
+			var field string
+			var sealed []byte
+			_, err := pgx.ForEachRow(rows, []any{&uid, &field, &sealed}, func() error {
+				plaintext, err := dek.Open(secretPlace(uid, field), sealed)
+				if err != nil {
+					return err
+				}
+				r := &out.Resources[index[uid]]
+				if r.Secrets == nil {
+					r.Secrets = map[string][]byte{}
+				}
+				r.Secrets[field] = plaintext
+				return nil
+			})
+			return err
+		})
+
+	batch.Queue(`
 		SELECT t.token_id, t.resource_uid, t.hash, t.created_at, t.expires_at, t.revoked_at
 		FROM service_token t JOIN resource r ON r.tenant_uid = t.tenant_uid AND r.uid = t.resource_uid
-		WHERE t.tenant_uid = $1 AND r.revision > $2 AND t.revoked_at IS NULL ORDER BY t.token_id`, out.Head.TenantUID, since)
-	if err != nil {
-		return fmt.Errorf("read service tokens: %w", err)
-	}
-	if out.Tokens, err = pgx.CollectRows(rows, scanServiceToken); err != nil {
-		return fmt.Errorf("read service tokens: %w", err)
-	}
+		WHERE t.tenant_uid = $1 AND r.revision > $2 AND t.revoked_at IS NULL ORDER BY t.token_id`, tenant, since).
+		Query(func(rows pgx.Rows) (err error) {
+			out.Tokens, err = pgx.CollectRows(rows, scanServiceToken)
+			return err
+		})
 
-	if out.Head.TenantUID != controlplane.PlatformUID {
-		return nil
-	}
-	rows, err = pg.Query(ctx, `SELECT id, tenant_uid FROM tenant WHERE deleted_at IS NULL AND tenant_uid <> $1`, controlplane.PlatformUID)
-	if err != nil {
-		return fmt.Errorf("read tenants: %w", err)
+	if tenant != controlplane.PlatformUID {
+		return
 	}
 	out.Tenants = map[string]controlplane.UID{}
-	var id string
-	_, err = pgx.ForEachRow(rows, []any{&id, &uid}, func() error { out.Tenants[id] = uid; return nil })
-	return wrap("read tenants", err)
+	batch.Queue(`SELECT id, tenant_uid FROM tenant WHERE deleted_at IS NULL AND tenant_uid <> $1`, controlplane.PlatformUID).
+		Query(func(rows pgx.Rows) error {
+			var id string
+			var uid controlplane.UID
+			_, err := pgx.ForEachRow(rows, []any{&id, &uid}, func() error { out.Tenants[id] = uid; return nil })
+			return err
+		})
 }
 
-func (out *SnapshotRows) readUrgent(ctx context.Context, pg pgx.Tx, dek *keyring.Tenant, since int64) error {
-	rows, err := pg.Query(ctx, `SELECT `+revocationColumns+` FROM revocation WHERE tenant_uid = $1 AND urgent > $2 ORDER BY uid`, out.Head.TenantUID, since)
-	if err != nil {
-		return fmt.Errorf("read revocations: %w", err)
-	}
-	if out.Revocations, err = pgx.CollectRows(rows, scanRevocation); err != nil {
-		return fmt.Errorf("read revocations: %w", err)
-	}
-	rows, err = pg.Query(ctx, `SELECT `+keyColumns+` FROM tenant_key
-		WHERE tenant_uid = $1 AND revision > $2 AND state <> 'dropped' ORDER BY pool_uid, purpose, key_id`, out.Head.TenantUID, since)
-	if err != nil {
-		return fmt.Errorf("read keys: %w", err)
-	}
-	out.Keys, err = collectKeys(rows, dek)
-	return err
+func (out *SnapshotRows) queueUrgent(batch *pgx.Batch, dek *keyring.Tenant, since int64) {
+	batch.Queue(`SELECT `+revocationColumns+` FROM revocation WHERE tenant_uid = $1 AND urgent > $2 ORDER BY uid`, out.Head.TenantUID, since).
+		Query(func(rows pgx.Rows) (err error) {
+			out.Revocations, err = pgx.CollectRows(rows, scanRevocation)
+			return err
+		})
+	batch.Queue(`SELECT `+keyColumns+` FROM tenant_key
+		WHERE tenant_uid = $1 AND revision > $2 AND state <> 'dropped' ORDER BY pool_uid, purpose, key_id`, out.Head.TenantUID, since).
+		Query(func(rows pgx.Rows) (err error) {
+			out.Keys, err = collectKeys(rows, dek)
+			return err
+		})
 }
 
-func (out *SnapshotRows) readRemoved(ctx context.Context, pg pgx.Tx, sinceConfig, sinceUrgent int64) error {
-	rows, err := pg.Query(ctx, `
+func (out *SnapshotRows) queueRemoved(batch *pgx.Batch, sinceConfig, sinceUrgent int64) {
+	batch.Queue(`
 		SELECT lane, kind, id, pool_uid, revision FROM removed
 		WHERE tenant_uid = @tenant AND (lane = 'config' AND NOT @replace_config AND revision > @config AND kind = ANY(@kinds)
 			OR lane = 'urgent' AND NOT @replace_urgent AND revision > @urgent)
 		ORDER BY lane, kind, id, pool_uid`, pgx.NamedArgs{
 		"tenant": out.Head.TenantUID, "kinds": snapshotKinds, "replace_config": out.ReplaceConfig, "config": sinceConfig,
 		"replace_urgent": out.ReplaceUrgent, "urgent": sinceUrgent,
+	}).Query(func(rows pgx.Rows) (err error) {
+		out.Removed, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Removed])
+		return err
 	})
-	if err != nil {
-		return fmt.Errorf("read removals: %w", err)
-	}
-	out.Removed, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Removed])
-	return wrap("read removals", err)
 }
