@@ -75,9 +75,9 @@ func (s *Service) Create(ctx context.Context, caller *controlplane.Caller, set *
 
 // limit fills in when the token ends, and keeps that within bounds.
 func (s *Service) limit(spec *controlplane.APIToken, at string) error {
-	now := s.now().UTC().Truncate(time.Second)
+	now := s.now()
 	if spec.ExpireTime == nil {
-		end := now.Add(defaultLifetime)
+		end := now.UTC().Truncate(time.Second).Add(defaultLifetime)
 		spec.ExpireTime = &end
 	}
 	if end := *spec.ExpireTime; !end.After(now) || end.After(now.Add(maxLifetime)) {

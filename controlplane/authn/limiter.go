@@ -11,9 +11,9 @@ import (
 // Guessing is hopeless (256 bits); the limit keeps guesses from costing the database anything. Only failures count, and
 // a token that was good a moment ago is still looked at: one bad script does not lock out the office it runs in.
 const (
-	failures  = 30             // at once from one address,
-	perSecond = 1              // and then so many
-	limitText = "30, 1/s"      // for the error
+	failures  = 100            // at once from one address,
+	perSecond = 10             // and then so many
+	limitText = "100, 10/s"    // for the error
 	known     = 10_000         // addresses, and tokens, that are remembered
 	goodFor   = 24 * time.Hour // and how long a token is known to be good
 )
