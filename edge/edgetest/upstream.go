@@ -39,6 +39,7 @@ type Received struct {
 	Body       []byte
 	Trailer    [][2]string
 	Bad        error // why the bytes are no request
+	Size       int   // in bytes, as sent
 
 	buffered *bufio.Reader
 }
@@ -74,6 +75,12 @@ func (c *recording) Read(p []byte) (int, error) {
 	defer c.mu.Unlock()
 	c.bytes.Write(p[:n])
 	return n, err
+}
+
+func (c *recording) size() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bytes.Len()
 }
 
 // NewUpstream starts an upstream that echoes, and stops it with the test.
@@ -118,11 +125,12 @@ func (u *Upstream) serve(n int, c *recording) {
 	defer c.Close()
 	b := bufio.NewReader(c)
 	for {
+		began := c.size() - b.Buffered()
 		r, err := readRequest(b)
 		if errors.Is(err, io.EOF) && r == nil {
 			return
 		}
-		r.Connection, r.Bad, r.buffered = n, err, b
+		r.Connection, r.Bad, r.buffered, r.Size = n, err, b, c.size()-b.Buffered()-began
 		u.mu.Lock()
 		u.received = append(u.received, r)
 		close(u.changed)
@@ -217,6 +225,18 @@ func (u *Upstream) Bytes() []byte {
 		c.mu.Unlock()
 	}
 	return all
+}
+
+// Len is how many bytes came.
+func (u *Upstream) Len() int {
+	u.mu.Lock()
+	conns := u.conns
+	u.mu.Unlock()
+	n := 0
+	for _, c := range conns {
+		n += c.size()
+	}
+	return n
 }
 
 // Connections is how many were made so far.
