@@ -33,7 +33,7 @@ help: ## Show this list
 
 .PHONY: demo
 demo: demo-parts build ## Run the whole product on this machine, on its own Postgres and Redis (ARGS="--help")
-	@$(TETHER) bin/sallyport dev $(ARGS)
+	@$(TETHER) bin/sallyport dev --follow-parent $(ARGS)
 
 .PHONY: demo-parts
 demo-parts:

@@ -23,6 +23,7 @@ const (
 
 type commands struct {
 	Target
+	platformCommands
 
 	Output string `enum:"table,json" default:"table" short:"o" help:"How to print: table or json."`
 
@@ -89,4 +90,3 @@ func (s *session) printf(format string, args ...any) { fmt.Fprintf(s.Stdout, for
 
 // progress is for a person who waits; machines read Stdout.
 func (s *session) progress(format string, args ...any) { fmt.Fprintf(s.Stderr, format, args...) }
-

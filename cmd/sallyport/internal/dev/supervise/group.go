@@ -37,6 +37,7 @@ type running struct {
 	part  Part
 	stop  context.CancelFunc
 	ready chan struct{}
+	took  time.Duration // to become ready; written before ready is closed
 	ended chan struct{}
 	err   error // written before ended is closed
 }
@@ -59,7 +60,7 @@ func (g *Group) Start(ctx context.Context, parts ...Part) error {
 		if err := g.await(ctx, r, begun); err != nil {
 			return err
 		}
-		fmt.Fprintf(g.out, "  %5.1f s  %s\n", time.Since(begun).Seconds(), r.part.Name)
+		fmt.Fprintf(g.out, "  %5.1f s  %s\n", r.took.Seconds(), r.part.Name)
 	}
 	return nil
 }
@@ -67,10 +68,14 @@ func (g *Group) Start(ctx context.Context, parts ...Part) error {
 // begin runs the part under a context of its own: the group's order ends it, not the signal.
 func (g *Group) begin(ctx context.Context, part Part) *running {
 	ctx, stop := context.WithCancel(context.WithoutCancel(ctx))
+	begun := time.Now()
 	r := &running{part: part, stop: stop, ready: make(chan struct{}), ended: make(chan struct{})}
 	go func() {
 		defer close(r.ended)
-		r.err = part.Run(ctx, sync.OnceFunc(func() { close(r.ready) }))
+		r.err = part.Run(ctx, sync.OnceFunc(func() {
+			r.took = time.Since(begun)
+			close(r.ready)
+		}))
 		if ctx.Err() != nil {
 			return
 		}

@@ -1,0 +1,6 @@
+//go:build !unix
+
+package cli
+
+// platformCommands are none here.
+type platformCommands struct{}
