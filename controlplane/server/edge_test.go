@@ -146,12 +146,13 @@ func h2Client(config *tls.Config) *http.Client {
 	return &http.Client{Transport: &http.Transport{TLSClientConfig: config, Protocols: protocols, ForceAttemptHTTP2: true}}
 }
 
-// client calls with a client certificate.
+// client calls with a client certificate, or with none if chain is nil.
 func (e *edge) client(r *replica, chain [][]byte, key *ecdsa.PrivateKey) edgev1connect.EdgeServiceClient {
-	return edgev1connect.NewEdgeServiceClient(h2Client(&tls.Config{
-		MinVersion: tls.VersionTLS13, RootCAs: e.roots, ServerName: edgefleet.ServerName,
-		Certificates: []tls.Certificate{{Certificate: chain, PrivateKey: key}},
-	}), r.syncURL, connect.WithReadMaxBytes(64<<20))
+	config := &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: e.roots, ServerName: edgefleet.ServerName}
+	if chain != nil {
+		config.Certificates = []tls.Certificate{{Certificate: chain, PrivateKey: key}}
+	}
+	return edgev1connect.NewEdgeServiceClient(h2Client(config), r.syncURL, connect.WithReadMaxBytes(64<<20))
 }
 
 func (e *edge) api(r *replica) edgev1connect.EdgeServiceClient { return e.client(r, e.chain, e.key) }

@@ -1,0 +1,155 @@
+package server_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/store"
+	"github.com/sallyport-iap/sallyport/controlplane/store/storetest"
+	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
+	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
+)
+
+func access(seq int64, at time.Time) *edgev1.Record {
+	return &edgev1.Record{Seq: seq, Event: &edgev1.Record_Access{Access: &sallyportv1.AccessEvent{
+		Id: fmt.Sprintf("01HZX3V9Q4T8%014d", seq), Edge: "edgePools/forged/edges/forged", Boot: "forged", Seq: 99, Time: timestamppb.New(at),
+		App: "wiki", Principal: &sallyportv1.EventPrincipal{Subject: "user:1", Email: "bob@acme.test"},
+		Decision: &sallyportv1.EventDecision{Outcome: "DENY", Reason: "deny.no_rule"},
+	}}}
+}
+
+func session(seq int64, kind edgev1.SessionEventKind, sid string) *edgev1.Record {
+	return &edgev1.Record{Seq: seq, Event: &edgev1.Record_Session{Session: &edgev1.SessionEvent{
+		Kind: kind, Sid: sid, Principal: "user:1", Email: "bob@acme.test", IdentityProvider: "demo", Time: timestamppb.Now(),
+		ExpireTime: timestamppb.New(time.Now().Add(time.Hour)), Ip: "127.0.0.1", Host: "wiki.acme.test", Reason: "signed_out",
+	}}}
+}
+
+func TestReport(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	acme, globex := storetest.Tenant(t, w.db, "acme"), storetest.Tenant(t, w.db, "globex")
+	w.put(controlplane.PlatformUID, pool("dev", false, "acme"))
+	r := w.replica()
+	e, other := w.edge(r, "dev", "eu-1"), w.edge(r, "dev", "us-1")
+	for _, one := range []*edge{e, other} {
+		one.connect(r)
+		one.until("urgent", func() bool { s := one.sites[string(acme)]; return s != nil && s.urgent["Keyset/ticket"] != nil })
+	}
+	api := e.api(r)
+	report := func(batches ...*edgev1.Batch) []*edgev1.Stored {
+		t.Helper()
+		response, err := api.Report(t.Context(), &edgev1.ReportRequest{BootId: "boot-1", Batches: batches})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response.Stored
+	}
+	events := func(tenant controlplane.UID) (all []store.AccessEvent) {
+		t.Helper()
+		err := w.db.Read(t.Context(), tenant, func(tx *store.TenantTx) (err error) {
+			all, err = tx.AccessEvents(store.AccessEventQuery{Limit: 100})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+
+	now := time.Now()
+	huge := access(3, now)
+	huge.GetAccess().Request = &sallyportv1.EventRequest{Path: strings.Repeat("x", 20_000)}
+	records := []*edgev1.Record{access(1, now), access(2, now.Add(-20*365*24*time.Hour)), huge}
+	for range 2 {
+		stored := report(&edgev1.Batch{TenantUid: string(acme), Records: records}, &edgev1.Batch{TenantUid: string(globex), Records: records})
+		if len(stored) != 1 || stored[0].TenantUid != string(acme) || stored[0].ThroughSeq != 3 || stored[0].Urgent != 0 {
+			t.Fatalf("stored: %v", stored)
+		}
+	}
+	if got := events(globex); len(got) != 0 {
+		t.Errorf("it reported for a tenant that its pool does not serve: %s", text(got))
+	}
+	got := events(acme)
+	if len(got) != 3 {
+		t.Fatalf("%d events of three, reported twice", len(got))
+	}
+	for _, one := range got {
+		event := &sallyportv1.AccessEvent{}
+		if err := protojson.Unmarshal(one.Event, event); err != nil {
+			t.Fatal(err)
+		}
+		if event.Edge != e.name || event.Boot != "boot-1" || event.Seq != one.Seq || event.ReceiveTime == nil {
+			t.Errorf("who reported it, and when, is what the edge says: %v", event)
+		}
+		if d := now.Sub(one.Time).Abs(); d > time.Minute {
+			t.Errorf("seq %d is filed %s away", one.Seq, d)
+		}
+		if gap := one.Seq == 3; gap != (event.Gap != nil) {
+			t.Errorf("seq %d: gap %v", one.Seq, event.Gap)
+		}
+	}
+
+	stored := report(&edgev1.Batch{TenantUid: string(acme), Records: []*edgev1.Record{
+		session(4, edgev1.SessionEventKind_SESSION_EVENT_KIND_BEGUN, "s_1"), session(5, edgev1.SessionEventKind_SESSION_EVENT_KIND_SEEN, "s_1"),
+	}})
+	if stored[0].Urgent != 0 || stored[0].ThroughSeq != 5 {
+		t.Errorf("a session began: %v", stored)
+	}
+	began := time.Now()
+	stored = report(&edgev1.Batch{TenantUid: string(acme), Records: []*edgev1.Record{session(6, edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED, "s_1")}})
+	if stored[0].Urgent == 0 || !stored[0].Enforced {
+		t.Errorf("a session ended: %v", stored)
+	}
+	t.Logf("a session's end is everywhere after %s", time.Since(began).Round(time.Millisecond))
+	var revocation string
+	other.mu.Lock()
+	for key := range other.sites[string(acme)].urgent {
+		if strings.HasPrefix(key, "Revocation/") {
+			revocation = key
+		}
+	}
+	other.mu.Unlock()
+	if revocation == "" {
+		t.Error("the other edge does not have it, and it was called enforced")
+	}
+	again := report(&edgev1.Batch{TenantUid: string(acme), Records: []*edgev1.Record{session(6, edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED, "s_1")}})
+	if again[0].Urgent != stored[0].Urgent {
+		t.Errorf("reported again it is another revision: %v, %v", stored, again)
+	}
+	err := w.db.Read(t.Context(), acme, func(tx *store.TenantTx) error {
+		s, err := tx.Session("s_1")
+		if err == nil && (s.EndTime.IsZero() || s.EndReason != "signed_out" || s.BeginEdge != e.name) {
+			t.Errorf("session: %s", text(s))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	many := &edgev1.Batch{TenantUid: string(acme)}
+	for i := range int64(1_001) {
+		many.Records = append(many.Records, access(i+1, now))
+	}
+	for name, batch := range map[string]*edgev1.Batch{
+		"too many":         many,
+		"not ascending":    {TenantUid: string(acme), Records: []*edgev1.Record{access(8, now), access(7, now)}},
+		"from zero":        {TenantUid: string(acme), Records: []*edgev1.Record{access(0, now)}},
+		"no event":         {TenantUid: string(acme), Records: []*edgev1.Record{{Seq: 9}}},
+		"no session id":    {TenantUid: string(acme), Records: []*edgev1.Record{session(9, edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED, "")}},
+		"no kind":          {TenantUid: string(acme), Records: []*edgev1.Record{session(9, 0, "s_2")}},
+		"a session id \\n": {TenantUid: string(acme), Records: []*edgev1.Record{session(9, edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED, "s\n2")}},
+	} {
+		if _, err := api.Report(t.Context(), &edgev1.ReportRequest{BootId: "boot-1", Batches: []*edgev1.Batch{batch}}); connect.CodeOf(err) != connect.CodeInvalidArgument {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
