@@ -41,6 +41,14 @@ func TestTheBootstrapTokenMakesOneOperator(t *testing.T) {
 			t.Error("the bootstrap member outlives its use")
 		}
 	}
+
+	secret, err = s.apiTokens.Recover(t.Context())
+	if err != nil {
+		t.Fatalf("the operator's token is lost: %v", err)
+	}
+	again := s.member(t, s.as(secret), "platform", "again", controlplane.Owner, nil)
+	call(t, again.members.ListMembers, &v1.ListMembersRequest{Parent: "platform"})
+	refused(t, s.as(secret).members.ListMembers, &v1.ListMembersRequest{Parent: "platform"}, connect.CodeUnauthenticated, "TOKEN_INVALID")
 }
 
 func TestSetup(t *testing.T) {
