@@ -111,11 +111,21 @@ func (s *Service) succeed(set *changeset.Set) {
 // Bootstrap makes the token that makes the first operator, replacing one that was made before. It is refused once an
 // operator can sign in: whoever reaches the database then has no need of it, and nobody else should have it.
 func (s *Service) Bootstrap(ctx context.Context) (text string, err error) {
+	return s.bootstrap(ctx, s.noOperator)
+}
+
+// Recover is Bootstrap for when the tokens of all operators are lost, though not expired. Whoever can call it has the
+// database and the deployment's key; it is recorded like every change.
+func (s *Service) Recover(ctx context.Context) (text string, err error) {
+	return s.bootstrap(ctx, func(*store.TenantTx, time.Time) error { return nil })
+}
+
+func (s *Service) bootstrap(ctx context.Context, allowed func(*store.TenantTx, time.Time) error) (text string, err error) {
 	minted := token.Mint(token.Bootstrap)
 	now := s.now().UTC().Truncate(time.Second)
 	caller := &controlplane.Caller{Actor: "system/bootstrap", ActorKind: controlplane.SystemActor, TenantUID: controlplane.PlatformUID, Role: controlplane.Owner}
 	err = s.db.Tenant(ctx, controlplane.PlatformUID, func(tx *store.TenantTx) error {
-		if err := s.noOperator(tx, now); err != nil {
+		if err := allowed(tx, now); err != nil {
 			return err
 		}
 		if _, err := tx.Resource(controlplane.KindAPIToken, authn.BootstrapID); err == nil {

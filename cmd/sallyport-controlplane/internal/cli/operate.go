@@ -76,6 +76,8 @@ type bootstrapCommand struct {
 	KeyFile      string `help:"Deployment key, made by 'keys init'." placeholder:"FILE"`
 	DatabaseWait string `help:"How long to wait for a database that cannot be reached." default:"1m"`
 
+	Recover bool `help:"Although there is an operator: for when the tokens of all operators are lost."`
+
 	logging
 }
 
@@ -97,7 +99,12 @@ func (c *bootstrapCommand) Run(ctx context.Context, env process.Env, s *settings
 		return err
 	}
 	changes := changeset.New(changeset.Config{DB: db, CheckPool: edgefleet.CheckPool})
-	secret, err := apitoken.New(apitoken.Config{DB: db, Changes: changes, Now: time.Now}).Bootstrap(ctx)
+	tokens := apitoken.New(apitoken.Config{DB: db, Changes: changes, Now: time.Now})
+	mint := tokens.Bootstrap
+	if c.Recover {
+		mint = tokens.Recover
+	}
+	secret, err := mint(ctx)
 	if err != nil {
 		return err
 	}

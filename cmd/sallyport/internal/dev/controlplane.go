@@ -56,9 +56,10 @@ func (e *engine) makeKey(ctx context.Context) error {
 	return os.Rename(unfinished, e.config.keyFile())
 }
 
-// bootstrap returns a token that may make the first operator.
+// bootstrap returns a token that may make the first operator, or another one: whoever lost our credentials still has the
+// deployment's key.
 func (e *engine) bootstrap(ctx context.Context) (string, error) {
-	printed, err := finish(ctx, e.controlPlane(append([]string{"bootstrap", "--log-format", "text"}, e.databaseFlags()...)...))
+	printed, err := finish(ctx, e.controlPlane(append([]string{"bootstrap", "--recover", "--log-format", "text"}, e.databaseFlags()...)...))
 	return strings.TrimSpace(printed), err
 }
 
