@@ -3,7 +3,6 @@ package audit
 import (
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -79,19 +78,23 @@ func (l *Log) Access(tenantUID string, e *sallyportv1.AccessEvent) {
 	if e.GetDecision().GetOutcome() == "ALLOW" {
 		k = allowed
 	}
-	l.add(entry{tenantUID, &edgev1.Record{Event: &edgev1.Record_Access{Access: e}}, k})
+	l.add(e.GetId(), entry{tenantUID, &edgev1.Record{Event: &edgev1.Record_Access{Access: e}}, k})
 }
 
 // Session adds what became of a session. The caller must not change it afterwards.
 func (l *Log) Session(tenantUID string, e *edgev1.SessionEvent) {
-	l.add(entry{tenantUID, &edgev1.Record{Event: &edgev1.Record_Session{Session: e}}, session})
+	l.add(e.GetSid(), entry{tenantUID, &edgev1.Record{Event: &edgev1.Record_Session{Session: e}}, session})
 	if e.GetKind() == edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED {
 		l.kick()
 	}
 }
 
-func (l *Log) add(e entry) {
-	s := &l.shards[rand.IntN(shards)]
+// add keeps a record. Records about one thing stay in order: they go to the shard of its name, which ends in random bits.
+func (l *Log) add(name string, e entry) {
+	s := &l.shards[0]
+	if name != "" {
+		s = &l.shards[name[len(name)-1]%shards]
+	}
 	s.mu.Lock()
 	full := len(s.records) >= shardRecords && e.kind != session
 	if full {
