@@ -114,8 +114,10 @@ func (s *System) Edges(ctx context.Context, tenant controlplane.UID) ([]EdgeStat
 		state.SeenAgo = seconds(seenAgo)
 		if err == nil && acked != nil {
 			state.AckTime = acked.UTC()
-			state.Ack = &Ack{EdgeUID: state.Edge.EdgeUID, TenantUID: tenant, Lineage: *lineage, Config: *config, Urgent: *urgent,
-				ClosedApps: closed, MaxStaleness: seconds(*staleness), Refused: rawOrNil(refused)}
+			state.Ack = &Ack{
+				EdgeUID: state.Edge.EdgeUID, TenantUID: tenant, Lineage: *lineage, Config: *config, Urgent: *urgent,
+				ClosedApps: closed, MaxStaleness: seconds(*staleness), Refused: rawOrNil(refused),
+			}
 		}
 		return state, err
 	})

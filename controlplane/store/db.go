@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"strconv"
 	"time"
 
@@ -97,15 +98,13 @@ func limit(config *pgx.ConnConfig, application string) error {
 		return errors.New("database URL: the simple protocol mixes data into SQL text and is not allowed")
 	}
 	config.ConnectTimeout = connectTimeout
-	for name, value := range map[string]string{
+	maps.Copy(config.RuntimeParams, map[string]string{
 		"application_name":                    application,
 		"statement_timeout":                   milliseconds(statementTimeout),
 		"lock_timeout":                        milliseconds(lockTimeout),
 		"idle_in_transaction_session_timeout": milliseconds(idleInTransaction),
 		"timezone":                            "UTC",
-	} {
-		config.RuntimeParams[name] = value
-	}
+	})
 	if config.ValidateConnect == nil {
 		// After a failover the old primary may still answer. It must not take our writes.
 		config.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite

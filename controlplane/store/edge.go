@@ -41,8 +41,10 @@ const edgeColumns = `e.edge_uid, e.pool_uid, e.name, e.hpke_public_key, e.spki_s
 func scanEdge(row pgx.CollectableRow, more ...any) (Edge, error) {
 	var e Edge
 	var seen, departed, left *time.Time
-	err := row.Scan(append([]any{&e.EdgeUID, &e.PoolUID, &e.Name, &e.HPKEPublicKey, &e.SPKISHA256, &e.CertSerial, &e.CertExpire, &e.Version,
-		&e.EnrolTime, &e.Boot, &seen, &departed, &left, &e.LeftHow, &e.KeysDue}, more...)...)
+	err := row.Scan(append([]any{
+		&e.EdgeUID, &e.PoolUID, &e.Name, &e.HPKEPublicKey, &e.SPKISHA256, &e.CertSerial, &e.CertExpire, &e.Version,
+		&e.EnrolTime, &e.Boot, &seen, &departed, &left, &e.LeftHow, &e.KeysDue,
+	}, more...)...)
 	e.CertExpire, e.EnrolTime = e.CertExpire.UTC(), e.EnrolTime.UTC()
 	e.SeenTime, e.DepartedTime, e.LeftTime = orZero(seen), orZero(departed), orZero(left)
 	return e, err

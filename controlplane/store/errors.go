@@ -51,11 +51,15 @@ func translatePostgres(pg *pgconn.PgError, err error) error {
 			return &controlplane.Error{Kind: controlplane.Exists, Reason: reason, Message: message, Cause: err}
 		}
 	case pgNotInRepertoire, pgUntranslatable:
-		return &controlplane.Error{Kind: controlplane.Invalid, Reason: controlplane.ReasonFieldInvalid,
-			Message: "a text holds a character that cannot be stored, such as NUL", Cause: err}
+		return &controlplane.Error{
+			Kind: controlplane.Invalid, Reason: controlplane.ReasonFieldInvalid,
+			Message: "a text holds a character that cannot be stored, such as NUL", Cause: err,
+		}
 	case pgSerializationFailure, pgDeadlock:
-		return &controlplane.Error{Kind: controlplane.Exhausted, Reason: controlplane.ReasonRate,
-			Message: "too many changes at the same time", RetryAfter: time.Second, Cause: err}
+		return &controlplane.Error{
+			Kind: controlplane.Exhausted, Reason: controlplane.ReasonRate,
+			Message: "too many changes at the same time", RetryAfter: time.Second, Cause: err,
+		}
 	case pgQueryCanceled, pgLockNotAvailable, pgIdleInTransaction, pgReadOnly:
 		return unavailable(err)
 	}
@@ -79,8 +83,10 @@ func takenBy(constraint string) (reason, message string, ok bool) {
 }
 
 func unavailable(err error) error {
-	return &controlplane.Error{Kind: controlplane.Unavailable, Reason: controlplane.ReasonStoreDown,
-		Message: "the database cannot be reached", RetryAfter: time.Second, Cause: err}
+	return &controlplane.Error{
+		Kind: controlplane.Unavailable, Reason: controlplane.ReasonStoreDown,
+		Message: "the database cannot be reached", RetryAfter: time.Second, Cause: err,
+	}
 }
 
 func lostConnection(err error) bool {

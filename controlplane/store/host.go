@@ -48,8 +48,10 @@ func (tx *TenantTx) claimHosts() error {
 		return fmt.Errorf("claim hosts: %w", err)
 	}
 	if taken != "" {
-		return &controlplane.Error{Kind: controlplane.Exists, Reason: controlplane.ReasonHostTaken,
-			Message: fmt.Sprintf("host %q is taken", taken), Metadata: map[string]string{"host": taken}}
+		return &controlplane.Error{
+			Kind: controlplane.Exists, Reason: controlplane.ReasonHostTaken,
+			Message: fmt.Sprintf("host %q is taken", taken), Metadata: map[string]string{"host": taken},
+		}
 	}
 	return nil
 }

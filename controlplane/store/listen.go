@@ -122,7 +122,7 @@ func (s *System) onOwnConnection(ctx context.Context, doing string, use func(*pg
 		if time.Since(began) > longest {
 			pause = 50 * time.Millisecond
 		}
-		timer := time.NewTimer(mathrand.N(pause))
+		timer := time.NewTimer(mathrand.N(pause)) //nolint:gosec // spreads reconnects; guards nothing
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

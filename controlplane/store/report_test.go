@@ -22,8 +22,10 @@ func TestAccessEvents(t *testing.T) {
 	edge := newUID(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	event := func(n int64, app, principal, outcome string) store.AccessEvent {
-		return store.AccessEvent{ID: fmt.Sprintf("E%d", n), EdgeUID: edge, Boot: "b_1", Seq: n, Time: now, App: app, Principal: principal,
-			Email: "Bob@acme.test", Outcome: outcome, Reason: "deny.rule", Event: []byte(`{"ua": "\u0000\ud800",  "n": 1.50}`)}
+		return store.AccessEvent{
+			ID: fmt.Sprintf("E%d", n), EdgeUID: edge, Boot: "b_1", Seq: n, Time: now, App: app, Principal: principal,
+			Email: "Bob@acme.test", Outcome: outcome, Reason: "deny.rule", Event: []byte(`{"ua": "\u0000\ud800",  "n": 1.50}`),
+		}
 	}
 	report := []store.AccessEvent{event(1, "wiki", "user:a", "ALLOW"), event(2, "api", "user:b", "DENY"), event(3, "wi\x00\xffki", "user:a", "DENY")}
 	for range 2 { // told twice, stored once
@@ -155,8 +157,10 @@ func TestSessionReportsInAnyOrder(t *testing.T) {
 		{Kind: store.SessionSeen, SID: "s", Principal: "user:a", Email: "a@acme.test", IDP: "demo", Time: began.Add(time.Minute), ExpireTime: expires, IP: "192.0.2.2", Host: "api.test", Edge: "us-1"},
 		{Kind: store.SessionEnded, SID: "s", Principal: "user:a", Email: "a@acme.test", IDP: "demo", Time: began.Add(2 * time.Minute), ExpireTime: expires, Edge: "us-1", Reason: "signed_out"},
 	}
-	want := &store.Session{SID: "s", Principal: "user:a", Email: "a@acme.test", IDP: "demo", BeginTime: began, BeginIP: "192.0.2.1", BeginEdge: "eu-1",
-		SeenTime: began.Add(2 * time.Minute), ExpireTime: expires, EndTime: began.Add(2 * time.Minute), EndReason: "signed_out", Hosts: []string{"api.test", "wiki.test"}}
+	want := &store.Session{
+		SID: "s", Principal: "user:a", Email: "a@acme.test", IDP: "demo", BeginTime: began, BeginIP: "192.0.2.1", BeginEdge: "eu-1",
+		SeenTime: began.Add(2 * time.Minute), ExpireTime: expires, EndTime: began.Add(2 * time.Minute), EndReason: "signed_out", Hosts: []string{"api.test", "wiki.test"},
+	}
 	for i, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 0, 2}, {1, 2, 0}, {0, 2, 1}, {2, 0, 1}, {0, 0, 1, 1, 2, 2, 0}} {
 		tenant := storetest.Tenant(t, db, fmt.Sprintf("t%d", i))
 		for _, n := range order {
@@ -185,8 +189,10 @@ func TestSessionLists(t *testing.T) {
 	began := time.Now().UTC().Truncate(time.Microsecond)
 	var events []store.SessionEvent
 	for i, sid := range []string{"a", "b", "c", "d"} {
-		events = append(events, store.SessionEvent{Kind: store.SessionBegun, SID: sid, Principal: fmt.Sprintf("user:%d", i%2), Email: "x@test",
-			Time: began.Add(time.Duration(i/2) * time.Minute), ExpireTime: began.Add(time.Hour)})
+		events = append(events, store.SessionEvent{
+			Kind: store.SessionBegun, SID: sid, Principal: fmt.Sprintf("user:%d", i%2), Email: "x@test",
+			Time: began.Add(time.Duration(i/2) * time.Minute), ExpireTime: began.Add(time.Hour),
+		})
 	}
 	events[3].ExpireTime = began.Add(-time.Hour)
 	if err := db.System().UpsertSessions(t.Context(), acme, events); err != nil {

@@ -32,8 +32,10 @@ func (tx *TenantTx) SeenRequest(c *controlplane.Caller, id string, digest []byte
 		return nil, false, fmt.Errorf("look up request: %w", err)
 	}
 	if method != c.Method || !bytes.Equal(before, digest) {
-		return nil, false, &controlplane.Error{Kind: controlplane.Invalid, Reason: controlplane.ReasonRequestIDReused,
-			Message: "request_id was used for another request"}
+		return nil, false, &controlplane.Error{
+			Kind: controlplane.Invalid, Reason: controlplane.ReasonRequestIDReused,
+			Message: "request_id was used for another request",
+		}
 	}
 	dek, err := tx.key()
 	if err != nil {

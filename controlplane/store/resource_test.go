@@ -21,8 +21,10 @@ func TestResourceRoundTrip(t *testing.T) {
 		if kind == controlplane.KindTenant {
 			continue
 		}
-		r := &controlplane.Resource{Kind: kind, ID: "one", DisplayName: "One <&> ü", Labels: map[string]string{"tier": "internal"},
-			Annotations: map[string]string{"note": "x"}, ManagedBy: "terraform/prod", Spec: traits.New()}
+		r := &controlplane.Resource{
+			Kind: kind, ID: "one", DisplayName: "One <&> ü", Labels: map[string]string{"tier": "internal"},
+			Annotations: map[string]string{"note": "x"}, ManagedBy: "terraform/prod", Spec: traits.New(),
+		}
 		revision := put(t, db, acme, r)
 		if r.UID == "" || r.Etag == "" || r.CreateTime.IsZero() || r.Revision != revision.Number {
 			t.Errorf("%s: put left %+v", kind, r)

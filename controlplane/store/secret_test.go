@@ -82,9 +82,9 @@ func TestSealedBytes(t *testing.T) {
 	super := superuser(t, urls)
 	for _, column := range []string{"resource_secret.sealed", "request_seen.response", "tenant_key.sealed"} {
 		table, name, _ := bytes.Cut([]byte(column), []byte("."))
-		clear := texts(t, super, `SELECT encode(`+string(name)+`, 'escape') FROM `+string(table)+` WHERE position('acme'::bytea IN `+string(name)+`) > 0`)
-		if len(clear) > 0 {
-			t.Errorf("%s holds clear text: %q", column, clear)
+		inClear := texts(t, super, `SELECT encode(`+string(name)+`, 'escape') FROM `+string(table)+` WHERE position('acme'::bytea IN `+string(name)+`) > 0`)
+		if len(inClear) > 0 {
+			t.Errorf("%s holds clear text: %q", column, inClear)
 		}
 	}
 	secret := func(tenant controlplane.UID, field string) error {

@@ -58,7 +58,7 @@ func scanHead(row pgx.Row, h *Head, more ...any) error {
 // TenantTx is a transaction in which nothing but one tenant's rows exists. Its methods are not for concurrent use, and
 // it ends with the function it was given to.
 type TenantTx struct {
-	ctx      context.Context
+	ctx      context.Context //nolint:containedctx // a transaction ends with its context, as sql.Tx does
 	pg       pgx.Tx
 	db       *DB
 	head     Head
@@ -126,7 +126,7 @@ func again(ctx context.Context, run func() error) error {
 		if err == nil || !retryable(err) || time.Now().After(giveUp) {
 			return translate(ctx, err)
 		}
-		timer := time.NewTimer(mathrand.N(pause) + time.Millisecond)
+		timer := time.NewTimer(mathrand.N(pause) + time.Millisecond) //nolint:gosec // spreads retries; guards nothing
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -41,8 +41,10 @@ func (w *writers) enter(ctx context.Context, who writer) (leave func(), err erro
 	}
 	if l.present > maxWaiting {
 		w.mu.Unlock()
-		return nil, &controlplane.Error{Kind: controlplane.Exhausted, Reason: controlplane.ReasonRate,
-			Message: "too many changes at the same time", RetryAfter: time.Second}
+		return nil, &controlplane.Error{
+			Kind: controlplane.Exhausted, Reason: controlplane.ReasonRate,
+			Message: "too many changes at the same time", RetryAfter: time.Second,
+		}
 	}
 	l.present++
 	w.mu.Unlock()
