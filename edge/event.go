@@ -89,7 +89,7 @@ func addr(x *transaction) string {
 func (x *transaction) record() {
 	e := proto.Clone(x.event).(*sallyportv1.AccessEvent)
 	e.Stream = &sallyportv1.EventStream{Kind: x.streamKind(), Phase: "start"}
-	x.Audit.Access(x.tenantUID, e)
+	x.Audit.Access(x.connected.TenantUID, e)
 	x.lasted = true
 }
 
@@ -122,12 +122,12 @@ func (x *transaction) complete() {
 		e.Stream = &sallyportv1.EventStream{Kind: x.streamKind(), Phase: "end", Cut: string(x.cut)}
 	}
 	x.Metrics.observe(e, time.Duration(e.Timing.Total)*time.Microsecond)
-	if x.tenantUID == "" {
+	if x.connected == nil {
 		// Nobody's: no tenant can be told of it.
 		x.Log.Debug("a request that is no tenant's", "decision_id", x.DecisionID(), "reason", e.Decision.Reason)
 		return
 	}
-	x.Audit.Access(x.tenantUID, e)
+	x.Audit.Access(x.connected.TenantUID, e)
 }
 
 // judged notes the outcome, once everything that it rests on is known.

@@ -40,17 +40,8 @@ func (x *transaction) locate() *exchange.Denial {
 	if x.table.Pool == nil {
 		return exchange.Unavailable(policy.UnavailableNoPolicy, retryPolicy, nil)
 	}
-	name, err := route.Hostname(x.r.TLS.ServerName)
-	if err != nil {
-		return exchange.Refuse(policy.RouteMisdirected, "")
-	}
-	connected, _, ok := x.table.Host(name)
-	if !ok {
-		return exchange.Refuse(policy.RouteMisdirected, "")
-	}
-	x.tenantUID = connected.TenantUID
 	site, app, ok := x.table.Host(x.Host)
-	if !ok || site != connected || !x.SameCertificate(name, x.Host) {
+	if !ok || site != x.connected || !x.SameCertificate(x.serverName, x.Host) {
 		return exchange.Refuse(policy.RouteMisdirected, "")
 	}
 	x.Site, x.App = site, app

@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-iap/sallyport/edge/exchange"
 	"github.com/sallyport-iap/sallyport/edge/listener"
 	"github.com/sallyport-iap/sallyport/edge/policy"
+	"github.com/sallyport-iap/sallyport/edge/route"
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
 	"github.com/sallyport-iap/sallyport/edge/stream"
 	"github.com/sallyport-iap/sallyport/edge/upstream"
@@ -31,7 +32,8 @@ type transaction struct {
 	answered bool
 
 	table      *snapshot.Table
-	tenantUID  string // whose connection it is: known before the site is
+	serverName string         // that the connection was opened for
+	connected  *snapshot.Site // whose connection it is, and so whose record, before anything of the request is read
 	caller     *exchange.Caller
 	stranger   policy.Reason // why there is no caller
 	unknown    *exchange.Denial
@@ -58,6 +60,10 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *transaction {
 	}
 	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		x.Peer = peer.Addr().Unmap()
+	}
+	if name, err := route.Hostname(listener.ServerName(r)); err == nil {
+		x.serverName = name
+		x.connected, _, _ = x.table.Host(name)
 	}
 	if r.Body != nil && r.ContentLength != 0 {
 		x.body = listener.NewBody(r.Body, x.w)

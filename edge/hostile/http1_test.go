@@ -15,7 +15,7 @@ import (
 )
 
 // patience bounds every wait for something that happens at once.
-const patience = 20 * time.Second
+const patience = 5 * time.Second
 
 // reply is one answer that came.
 type reply struct {
@@ -26,8 +26,9 @@ type reply struct {
 
 // outcome is all that came of a row.
 type outcome struct {
-	replies []reply
-	fate    string // open, closed, reset, or "alert " and its name
+	replies  []reply
+	fate     string // open, closed, reset, or "alert " and its name
+	followed bool   // by an honest request
 }
 
 // follow is an honest request that shows whether a connection goes on after what was sent on it. It names no credential.
@@ -74,7 +75,7 @@ func (w *world) sendHTTP1(t testing.TB, r *row, raw string) outcome {
 		if err != nil || next.status != http.StatusOK {
 			t.Errorf("%s: the next request on the connection got %d %q, %v", r, next.status, next.body, err)
 		}
-		got.fate = fateOpen
+		got.fate, got.followed = fateOpen, true
 		return got
 	}
 	rest, err := io.ReadAll(in)

@@ -125,6 +125,7 @@ func (w *world) sendHTTP2(t testing.TB, r *row, lines []string) outcome {
 	if err := f.headers(followStream, fieldsOf("GET", r.sni, follow), true); err != nil {
 		t.Fatalf("%s: the next request: %v", r, err)
 	}
+	got.followed = true
 	next, fate := f.receive(followStream)
 	if next == nil || next.status != http.StatusOK || fate != fateOpen {
 		t.Errorf("%s: the next request on the connection: %+v, %s", r, next, fate)

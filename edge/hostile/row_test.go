@@ -89,6 +89,11 @@ const (
 	fateAlert  = "alert "
 )
 
+// name is the row as a subtest's.
+func (r *row) name() string {
+	return fmt.Sprintf("%d %s %s", r.line, r.protocol, strings.Join(r.ids, " "))
+}
+
 func (r *row) String() string {
 	return fmt.Sprintf("%s:%d %s %s: %s", r.file, r.line, r.protocol, strings.Join(r.ids, " "), r.what)
 }

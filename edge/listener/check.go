@@ -1,7 +1,9 @@
 package listener
 
 import (
+	"context"
 	"crypto/tls"
+	"net"
 	"net/http"
 
 	"github.com/sallyport-iap/sallyport/edge/exchange"
@@ -39,6 +41,22 @@ func LineOf(r *http.Request) Line {
 		Method: r.Method, Target: r.RequestURI, Protocol: r.Proto, Major: r.ProtoMajor, Minor: r.ProtoMinor,
 		Host: r.Host, HostHeader: r.Header["Host"], Headers: n, Chunked: len(r.TransferEncoding) > 0, TLS: r.TLS,
 	}
+}
+
+type connection struct{}
+
+// remember lets ServerName reach the connection.
+func remember(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connection{}, c)
+}
+
+// ServerName is the name that a request's connection was opened for. It is not read from the request: net/http takes the
+// TLS state off one that says ":scheme: http".
+func ServerName(r *http.Request) string {
+	if c, ok := r.Context().Value(connection{}).(*tls.Conn); ok {
+		return c.ConnectionState().ServerName
+	}
+	return ""
 }
 
 // Check refuses what no app could mean. It comes before anything else looks at a request.
