@@ -112,23 +112,23 @@ func (h *Handlers) accessEvent(edge report.Edge, seq int64, e *sallyportv1.Acces
 		e.Edge, e.Boot, e.Seq, e.ReceiveTime = edge.Name, edge.Boot, seq, timestamppb.New(now)
 	}
 	stamp(e)
-	body, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(e)
+	form := protojson.MarshalOptions{UseProtoNames: true}
+	body, err := form.Marshal(e)
 	if err != nil {
 		return nil, fmt.Errorf("seq %d is not valid text", seq)
 	}
 	if len(body) > maxRecord {
 		e = &sallyportv1.AccessEvent{Id: e.Id, Time: e.Time, Gap: &sallyportv1.EventGap{From: seq, To: seq, Why: "record_too_large"}}
 		stamp(e)
-		if body, err = protojson.Marshal(e); err != nil {
+		if body, err = form.Marshal(e); err != nil {
 			return nil, fmt.Errorf("seq %d is not valid text", seq)
 		}
 	}
-	row := &store.AccessEvent{
+	return &store.AccessEvent{
 		ID: e.Id, Seq: seq, Time: timeOf(e.Time, now), App: e.App, Principal: e.GetPrincipal().GetSubject(),
 		Email: e.GetPrincipal().GetEmail(), Outcome: e.GetDecision().GetOutcome(), Reason: e.GetDecision().GetReason(),
 		Event: json.RawMessage(body),
-	}
-	return row, nil
+	}, nil
 }
 
 var sessionKinds = map[edgev1.SessionEventKind]store.SessionEventKind{

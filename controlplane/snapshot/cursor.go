@@ -26,7 +26,7 @@ type cursor struct {
 	heard  bool            // said has been held against the history
 
 	urgent, config progress
-	staleness      time.Duration // how long the config that it has lasts without us
+	staleness      time.Duration // how long the config that it may have lasts without us
 	offered        time.Duration // how long the one in flight would
 	closedApps     []string
 	keySent        string // id of the data key last wrapped for this edge on this stream
@@ -82,9 +82,6 @@ func (s *Stream) listen(ctx context.Context, c *cursor, v *view) error {
 	if c.heard {
 		return nil
 	}
-	var known bool
-	// Of an older config we do not know how long it lasts.
-	c.staleness = longestStaleness
 	for _, l := range []controlplane.Lane{controlplane.Urgent, controlplane.Config} {
 		at, chain := pointOf(l, c.said)
 		ours := point{v.head.Lineage, v.lane(l).number}
@@ -92,20 +89,22 @@ func (s *Stream) listen(ctx context.Context, c *cursor, v *view) error {
 		if err != nil {
 			return err
 		}
+		s.mu.Lock()
 		if ok {
-			known = true
-			s.mu.Lock()
 			c.lane(l).have = at
-			if l == controlplane.Config && at == ours {
-				c.staleness = v.staleness
-			}
-			s.mu.Unlock()
 		}
+		switch {
+		case l == controlplane.Urgent || at.number == 0:
+		case ok && at == ours:
+			c.staleness = v.staleness
+		default:
+			c.staleness = longestStaleness // how long an older config lasts, we do not know
+		}
+		s.mu.Unlock()
 	}
 	c.heard = true
-	if known {
-		s.acknowledge(c)
-	}
+	// Also if it has nothing: what its last process had is no longer what it has.
+	s.acknowledge(c)
 	return nil
 }
 
@@ -150,12 +149,18 @@ func (s *Stream) update(c *cursor, v *view, l controlplane.Lane) (*edgev1.SyncRe
 	if have.lineage == target.lineage && !progress.whole {
 		base = have.number
 	}
+	longer := false
 	if l == controlplane.Config {
-		c.offered = v.staleness
+		// From here on it may enforce this without our hearing of it.
+		longer = v.staleness > c.staleness
+		c.offered, c.staleness = v.staleness, max(c.staleness, v.staleness)
 	}
 	wrap := v.dataKeyID != "" && v.dataKeyID != c.keySent
 	if wrap {
 		c.keySent = v.dataKeyID
+	}
+	if longer {
+		s.acknowledgeLocked(c)
 	}
 	s.mu.Unlock()
 

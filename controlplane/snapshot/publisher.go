@@ -16,8 +16,9 @@ import (
 const (
 	// headEvery is how often an unchanged head is signed anew while edges are connected.
 	headEvery = 10 * time.Second
-	// concurrentLoads bounds what a restart with many tenants asks of the database at once.
-	concurrentLoads = 8
+	// concurrentLoads bounds what a restart with many tenants asks of the database at once: half of its connections, so
+	// that heads are still read and acknowledgements still written.
+	concurrentLoads = 4
 )
 
 // Config is what a publisher needs. All fields are required but Metrics.

@@ -1,0 +1,61 @@
+package edgerpc
+
+import (
+	"encoding/json"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/sallyport-iap/sallyport/controlplane/report"
+	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
+	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
+)
+
+// What an edge sends is stored under its own name, in order, as JSON of bounded size, or refused whole.
+func FuzzBatch(f *testing.F) {
+	for _, b := range []*edgev1.Batch{
+		{},
+		{Records: []*edgev1.Record{{Seq: 1, Event: &edgev1.Record_Access{Access: &sallyportv1.AccessEvent{Id: "x", Edge: "other", Seq: 7}}}}},
+		{Records: []*edgev1.Record{{Seq: 1, Event: &edgev1.Record_Session{Session: &edgev1.SessionEvent{Kind: 3, Sid: "s"}}}, {Seq: 2}}},
+	} {
+		data, err := proto.Marshal(b)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	h := &Handlers{cfg: Config{Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
+	edge := report.Edge{UID: "uid", Name: "edgePools/dev/edges/eu-1", Boot: "boot"}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m := &edgev1.Batch{}
+		if proto.Unmarshal(data, m) != nil {
+			return
+		}
+		b, err := h.batch(edge, "tenant", m.Records)
+		if err != nil {
+			return
+		}
+		if len(b.Events)+len(b.Sessions) != len(m.Records) {
+			t.Errorf("%d records became %d and %d", len(m.Records), len(b.Events), len(b.Sessions))
+		}
+		var last int64
+		for _, e := range b.Events {
+			var stored struct{ Edge, Boot string }
+			if err := json.Unmarshal(e.Event, &stored); err != nil || stored.Edge != edge.Name || stored.Boot != edge.Boot {
+				t.Errorf("stored %s: %v", e.Event, err)
+			}
+			if e.Seq <= last || e.Seq > b.ThroughSeq || len(e.Event) > maxRecord || e.ID == "" {
+				t.Errorf("seq %d after %d, %d bytes, id %q", e.Seq, last, len(e.Event), e.ID)
+			}
+			last = e.Seq
+		}
+		for _, s := range b.Sessions {
+			if !report.ValidSID(s.SID) || s.Kind == 0 {
+				t.Errorf("session %q of kind %d", s.SID, s.Kind)
+			}
+		}
+	})
+}
