@@ -81,13 +81,13 @@ func (f *Fleet) Enrol(ctx context.Context, e Enrolment) (*Enrolled, error) {
 	})
 	switch controlplane.KindOf(err) {
 	case controlplane.Unauthenticated, controlplane.NotFound, controlplane.Denied:
-		f.cfg.Log.Warn("enrolment refused", "token_id", t.ID, "ip", e.IP, "error", err)
+		f.cfg.Log.WarnContext(ctx, "enrolment refused", "token_id", t.ID, "ip", e.IP, "error", err)
 		return nil, errToken()
 	}
 	if err != nil {
 		return nil, fmt.Errorf("enrol edge: %w", err)
 	}
-	f.cfg.Log.Info("edge enrolled", "edge", enrolled.Name, "edge_uid", string(enrolled.EdgeUID), "ip", e.IP)
+	f.cfg.Log.InfoContext(ctx, "edge enrolled", "edge", enrolled.Name, "edge_uid", string(enrolled.EdgeUID), "ip", e.IP)
 	return enrolled, nil
 }
 

@@ -95,7 +95,7 @@ func (p *Presence) Run(ctx context.Context) error {
 		}
 		if err := p.flush(ctx); err != nil && ctx.Err() == nil {
 			// Lost for a second: whoever is still there is heard again.
-			p.log.Error("write which edges were heard", "error", err)
+			p.log.ErrorContext(ctx, "write which edges were heard", "error", err)
 		}
 	}
 }

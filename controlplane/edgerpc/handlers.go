@@ -112,20 +112,26 @@ func requestOf(ctx context.Context) *request {
 func (h *Handlers) edge(ctx context.Context, expiredToo bool) (*store.Edge, *request, error) {
 	from := requestOf(ctx)
 	if !from.known || from.identity.Expired && !expiredToo {
-		return nil, nil, &controlplane.Error{Kind: controlplane.Unauthenticated, Reason: controlplane.ReasonTokenMissing,
-			Message: "a current edge certificate is required"}
+		return nil, nil, &controlplane.Error{
+			Kind: controlplane.Unauthenticated, Reason: controlplane.ReasonTokenMissing,
+			Message: "a current edge certificate is required",
+		}
 	}
 	edge, err := h.cfg.Store.Edge(ctx, from.identity.EdgeUID)
 	if controlplane.KindOf(err) == controlplane.NotFound {
-		return nil, nil, &controlplane.Error{Kind: controlplane.Unauthenticated, Reason: controlplane.ReasonTokenInvalid,
-			Message: "the edge is not known here: enrol again"}
+		return nil, nil, &controlplane.Error{
+			Kind: controlplane.Unauthenticated, Reason: controlplane.ReasonTokenInvalid,
+			Message: "the edge is not known here: enrol again",
+		}
 	}
 	if err != nil {
 		return nil, nil, err
 	}
 	if !snapshot.Usable(*edge, from.identity.SPKISHA256) {
-		return nil, nil, &controlplane.Error{Kind: controlplane.Denied, Reason: controlplane.ReasonTokenInvalid,
-			Message: "the edge was disabled or deleted, or has enrolled again with another key"}
+		return nil, nil, &controlplane.Error{
+			Kind: controlplane.Denied, Reason: controlplane.ReasonTokenInvalid,
+			Message: "the edge was disabled or deleted, or has enrolled again with another key",
+		}
 	}
 	return edge, from, nil
 }

@@ -45,7 +45,7 @@ func (h *Handlers) Report(ctx context.Context, m *edgev1.ReportRequest) (*edgev1
 	for i, batch := range m.Batches {
 		tenant := controlplane.UID(batch.TenantUid)
 		if !slices.Contains(served, tenant) {
-			h.cfg.Log.Warn("edge reported for a tenant that its pool does not serve", "edge", edge.Name, "tenant_uid", batch.TenantUid)
+			h.cfg.Log.WarnContext(ctx, "edge reported for a tenant that its pool does not serve", "edge", edge.Name, "tenant_uid", batch.TenantUid)
 			continue
 		}
 		b, err := h.batch(from, tenant, batch.Records)

@@ -2,7 +2,6 @@ package edgerpc
 
 import (
 	"encoding/json"
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -27,7 +26,7 @@ func FuzzBatch(f *testing.F) {
 		}
 		f.Add(data)
 	}
-	h := &Handlers{cfg: Config{Now: time.Now, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}}
+	h := &Handlers{cfg: Config{Now: time.Now, Log: slog.New(slog.DiscardHandler)}}
 	edge := report.Edge{UID: "uid", Name: "edgePools/dev/edges/eu-1", Boot: "boot"}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m := &edgev1.Batch{}

@@ -66,9 +66,9 @@ func (h *Handlers) Sync(ctx context.Context, stream *bidi) error {
 	if err := h.cfg.Presence.Arrived(ctx, conn.edge, conn.boot, conn.version); err != nil {
 		return err
 	}
-	log.Info("edge connected", "ip", from.ip, "version", hello.Version, "boot", hello.BootId, "tenants", len(hello.Have))
+	log.InfoContext(ctx, "edge connected", "ip", from.ip, "version", hello.Version, "boot", hello.BootId, "tenants", len(hello.Have))
 	err = conn.run(ctx, edge.Name)
-	log.Info("edge disconnected", "error", err)
+	log.InfoContext(ctx, "edge disconnected", "error", err)
 	return err
 }
 
@@ -199,14 +199,14 @@ func (h *Handlers) sendAway(stream *bidi, reason string) error {
 func goodbye(reason string) *edgev1.SyncResponse {
 	g := &edgev1.Goodbye{Reason: reason}
 	if reason != snapshot.GoodbyeDisabled {
-		g.RetryAfterMs = 1 + rand.N(comeBack).Milliseconds()
+		g.RetryAfterMs = 1 + rand.N(comeBack).Milliseconds() //nolint:gosec // spreads load, hides nothing
 	}
 	return &edgev1.SyncResponse{Msg: &edgev1.SyncResponse_Goodbye{Goodbye: g}}
 }
 
 // heartbeat is 5 s, give or take a fifth, so that many streams do not beat together.
 func heartbeat() time.Duration {
-	return heartbeatEvery - heartbeatEvery/5 + rand.N(2*heartbeatEvery/5)
+	return heartbeatEvery - heartbeatEvery/5 + rand.N(2*heartbeatEvery/5) //nolint:gosec // spreads load, hides nothing
 }
 
 // ended makes an end of the stream that is nobody's fault no error.

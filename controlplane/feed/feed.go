@@ -80,7 +80,7 @@ func (f *Feed) run(ctx context.Context) error {
 		switch {
 		case err == nil:
 			if failing {
-				f.cfg.Log.Info("heads can be read again")
+				f.cfg.Log.InfoContext(ctx, "heads can be read again")
 			}
 			failing = false
 			f.cfg.Compare(heads, at)
@@ -89,7 +89,7 @@ func (f *Feed) run(ctx context.Context) error {
 		case !failing:
 			// Said once: edges show it as the age of their policy.
 			failing = true
-			f.cfg.Log.Error("read heads", "error", err)
+			f.cfg.Log.ErrorContext(ctx, "read heads", "error", err)
 		}
 		select {
 		case <-ctx.Done():

@@ -50,7 +50,7 @@ func (k *Keys) Run(ctx context.Context) error {
 		defer tick.Stop()
 		for {
 			if err := k.reconcile(ctx, settled); err != nil && ctx.Err() == nil {
-				k.cfg.Log.Error("keep keys in order", "error", err)
+				k.cfg.Log.ErrorContext(ctx, "keep keys in order", "error", err)
 			}
 			select {
 			case <-ctx.Done():
@@ -103,7 +103,7 @@ func (k *Keys) reconcile(ctx context.Context, settled map[controlplane.UID]settl
 				return ctx.Err()
 			}
 			// The others' keys do not wait for this one's.
-			k.cfg.Log.Error("keep keys in order", "tenant_uid", string(head.TenantUID), "error", err)
+			k.cfg.Log.ErrorContext(ctx, "keep keys in order", "tenant_uid", string(head.TenantUID), "error", err)
 			for _, p := range pools {
 				failed[p.uid] = true
 			}

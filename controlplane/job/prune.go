@@ -28,7 +28,7 @@ func (p *Prune) Run(ctx context.Context) error {
 		defer tick.Stop()
 		for {
 			if err := p.once(ctx); err != nil && ctx.Err() == nil {
-				p.cfg.Log.Error("prune", "error", err)
+				p.cfg.Log.ErrorContext(ctx, "prune", "error", err)
 			}
 			select {
 			case <-ctx.Done():
@@ -61,7 +61,7 @@ func (p *Prune) once(ctx context.Context) error {
 			})
 		})
 		if err != nil {
-			p.cfg.Log.Error("prune revocations", "tenant_uid", string(head.TenantUID), "error", err)
+			p.cfg.Log.ErrorContext(ctx, "prune revocations", "tenant_uid", string(head.TenantUID), "error", err)
 		}
 	}
 	return p.forget(ctx)

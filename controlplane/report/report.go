@@ -105,7 +105,7 @@ func (s *Service) Ingest(ctx context.Context, edge Edge, b Batch) (*Stored, erro
 	stored.Urgent = revision.Number
 	if stored.Enforced, err = s.cfg.Enforced(ctx, b.Tenant, revision, enforceWithin); err != nil {
 		// It is committed, so it will be enforced; that we cannot say when is no reason to have it reported again.
-		s.cfg.Log.Error("wait for a session's end", "tenant_uid", string(b.Tenant), "revision", revision.String(), "error", err)
+		s.cfg.Log.ErrorContext(ctx, "wait for a session's end", "tenant_uid", string(b.Tenant), "revision", revision.String(), "error", err)
 	}
 	return stored, nil
 }

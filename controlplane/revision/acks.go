@@ -92,7 +92,7 @@ func (a *Acks) flush(ctx context.Context) bool {
 	if err == nil || ctx.Err() != nil {
 		return true
 	}
-	a.log.Error("write acknowledgements", "error", err, "rows", len(batch))
+	a.log.ErrorContext(ctx, "write acknowledgements", "error", err, "rows", len(batch))
 	a.mu.Lock()
 	for _, ack := range batch {
 		key := ackKey{ack.EdgeUID, ack.TenantUID}

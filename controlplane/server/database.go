@@ -40,7 +40,7 @@ func AwaitDatabase(ctx context.Context, wait time.Duration, log *slog.Logger, tr
 			return fmt.Errorf("the database could not be reached within %s: %w", wait, err)
 		case time.Since(said) >= progressIn:
 			said = time.Now()
-			log.Warn("waiting for the database", "error", err, "giving_up_in", (wait - time.Since(began)).Round(time.Second).String())
+			log.WarnContext(ctx, "waiting for the database", "error", err, "giving_up_in", (wait - time.Since(began)).Round(time.Second).String())
 		}
 		timer := time.NewTimer(tryAgain)
 		select {

@@ -373,12 +373,12 @@ func (e *edge) update(u *edgev1.Update) *edgev1.SyncRequest {
 func (e *edge) unwrap(u *edgev1.Update, head *edgev1.Head) {
 	for _, k := range u.DataKeys {
 		info := "sallyport data key v1" + u.TenantUid + head.PoolUid
-		clear, err := hpke.Open(e.hpke, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(info), k.Sealed)
+		plain, err := hpke.Open(e.hpke, hpke.HKDFSHA256(), hpke.AES256GCM(), []byte(info), k.Sealed)
 		if err != nil {
 			e.t.Errorf("unwrap data key: %v", err)
 			return
 		}
-		handle, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(clear)))
+		handle, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(plain)))
 		if err != nil {
 			e.t.Errorf("read data key: %v", err)
 			return
@@ -403,11 +403,11 @@ func (e *edge) open(tenant controlplane.UID, r *edgev1.Resource, field string, s
 		aad = binary.BigEndian.AppendUint32(aad, uint32(len(part)))
 		aad = append(aad, part...)
 	}
-	clear, err := key.DecryptDeterministically(sealed.Ciphertext, aad)
+	plain, err := key.DecryptDeterministically(sealed.Ciphertext, aad)
 	if err != nil {
 		e.t.Fatalf("open %s of %s %s: %v", field, r.Kind, r.Id, err)
 	}
-	return clear
+	return plain
 }
 
 // root is the edge's own idea of a lane's root.

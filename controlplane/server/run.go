@@ -54,11 +54,11 @@ func run(ctx context.Context, config Config, health *health) error {
 	loops.Go(func() error { return serve(api, config.API) })
 	loops.Go(func() error { return serve(sync, config.Sync) })
 	health.set(p.checks...)
-	config.Log.Info("control plane is up", "api", config.API.Addr().String(), "sync", config.Sync.Addr().String(), "health", config.Health.Addr().String())
+	config.Log.InfoContext(ctx, "control plane is up", "api", config.API.Addr().String(), "sync", config.Sync.Addr().String(), "health", config.Health.Addr().String())
 
 	select {
 	case <-ctx.Done():
-		config.Log.Info("stopping", "cause", context.Cause(ctx).Error())
+		config.Log.InfoContext(ctx, "stopping", "cause", context.Cause(ctx).Error())
 		health.set(check{"drain", func(context.Context) error { return errors.New("stopping") }})
 		wait(broken, config.DrainDelay)
 		p.drain()

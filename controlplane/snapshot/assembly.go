@@ -225,7 +225,7 @@ func (a *assembly) configLane(pool controlplane.UID, prev *view, s *step, keys *
 		}
 		changed = append(changed, entry)
 	}
-	return before.next(controlplane.Config, a.head.Config, changed, removed, a.compress), nil
+	return nextLane(before, controlplane.Config, a.head.Config, changed, removed, a.compress), nil
 }
 
 func (a *assembly) urgentLane(prev *view, s *step, keys *poolKeys) (*lane, error) {
@@ -238,8 +238,7 @@ func (a *assembly) urgentLane(prev *view, s *step, keys *poolKeys) (*lane, error
 		return nil, fmt.Errorf("tenant %s: %w", a.head.TenantUID, err)
 	}
 	if whole {
-		var none *lane
-		return none.next(controlplane.Urgent, a.head.Urgent, append(values(a.revocations), current...), nil, a.compress), nil
+		return nextLane(nil, controlplane.Urgent, a.head.Urgent, append(values(a.revocations), current...), nil, a.compress), nil
 	}
 	changed, removed := slices.Clone(s.revocations), slices.Clone(s.removedUrgent)
 	have := make(map[Key]bool)
@@ -251,7 +250,7 @@ func (a *assembly) urgentLane(prev *view, s *step, keys *poolKeys) (*lane, error
 			removed = append(removed, removal{old.key(), a.head.Urgent})
 		}
 	}
-	return prev.urgent.next(controlplane.Urgent, a.head.Urgent, append(changed, current...), removed, a.compress), nil
+	return nextLane(prev.urgent, controlplane.Urgent, a.head.Urgent, append(changed, current...), removed, a.compress), nil
 }
 
 func isKey(e *Entry) bool { return e.Resource.Kind == "Keyset" || e.Resource.Kind == "AssertionKey" }

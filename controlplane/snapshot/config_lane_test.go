@@ -14,8 +14,6 @@ import (
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
 
-func ptr[T any](v T) *T { return &v }
-
 func TestConfigEntry(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
@@ -27,7 +25,7 @@ func TestConfigEntry(t *testing.T) {
 	}{
 		"tenant, all by default": {&controlplane.Tenant{}, nil, `{"session": {"absoluteLifetime": "43200s", "idleTimeout": "3600s"}}`, &edgev1.Tenant{}},
 		"tenant": {
-			&controlplane.Tenant{AuthHost: "auth.acme.test", Disabled: true, Session: &controlplane.SessionLimits{IdleTimeout: ptr(controlplane.Duration(time.Minute))}}, nil,
+			&controlplane.Tenant{AuthHost: "auth.acme.test", Disabled: true, Session: &controlplane.SessionLimits{IdleTimeout: new(controlplane.Duration(time.Minute))}}, nil,
 			`{"authHost": "auth.acme.test", "disabled": true, "session": {"absoluteLifetime": "43200s", "idleTimeout": "60s"}}`, &edgev1.Tenant{},
 		},
 		"app, all by default": {
@@ -40,13 +38,13 @@ func TestConfigEntry(t *testing.T) {
 		"app, nothing by default": {
 			&controlplane.App{
 				Hosts:             []string{"a", "b"},
-				Routes:            []controlplane.Route{{Path: "/v1/**", Upstreams: []controlplane.Upstream{{URL: "http://u"}, {URL: "http://v"}}, Websocket: true, Timeout: ptr(controlplane.Duration(time.Second))}},
+				Routes:            []controlplane.Route{{Path: "/v1/**", Upstreams: []controlplane.Upstream{{URL: "http://u"}, {URL: "http://v"}}, Websocket: true, Timeout: new(controlplane.Duration(time.Second))}},
 				Operations:        []controlplane.Operation{{ID: "r", Methods: []string{"GET"}, Paths: []string{"/v1"}, Hosts: []string{"a"}}, {ID: "w", Methods: []string{"GET", "POST"}}, {ID: "x", Methods: []string{"GET"}, Access: "ACCESS_CLASS_ADMIN"}},
 				UpstreamIdentity:  &controlplane.UpstreamIdentity{Headers: []string{"user"}, Groups: []string{"g"}},
 				Disabled:          true,
 				AllowEncodedSlash: true, AllowSemicolon: true, MergeSlashes: true, CORSPreflight: true,
 				UpstreamAuthorization: "UPSTREAM_AUTHORIZATION_STRIP", AllowedHeaders: []string{"x_y"}, WebsocketOrigins: []string{"https://o"},
-				Session: &controlplane.SessionLimits{AbsoluteLifetime: ptr(controlplane.Duration(time.Hour))}, MaxStaleness: ptr(controlplane.Duration(time.Minute)), SessionStoreGrace: ptr(controlplane.Duration(0)),
+				Session: &controlplane.SessionLimits{AbsoluteLifetime: new(controlplane.Duration(time.Hour))}, MaxStaleness: new(controlplane.Duration(time.Minute)), SessionStoreGrace: new(controlplane.Duration(0)),
 			}, nil,
 			`{"hosts": ["a", "b"], "routes": [{"path": "/v1/**", "upstreamUrls": ["http://u", "http://v"], "websocket": true, "timeout": "1s"}],
 			  "operations": [{"id": "r", "methods": ["GET"], "paths": ["/v1"], "hosts": ["a"], "access": "ACCESS_READ"},
@@ -56,7 +54,7 @@ func TestConfigEntry(t *testing.T) {
 			  "session": {"absoluteLifetime": "3600s"}, "maxStaleness": "60s", "sessionStoreGrace": "0s"}`, &edgev1.App{},
 		},
 		"an access that we do not know closes the app at the edge": {
-			&controlplane.App{Operations: []controlplane.Operation{{ID: "x", Access: "ACCESS_CLASS_LATER"}}, MaxStaleness: ptr(controlplane.Duration(time.Minute)), SessionStoreGrace: ptr(controlplane.Duration(0))}, nil,
+			&controlplane.App{Operations: []controlplane.Operation{{ID: "x", Access: "ACCESS_CLASS_LATER"}}, MaxStaleness: new(controlplane.Duration(time.Minute)), SessionStoreGrace: new(controlplane.Duration(0))}, nil,
 			`{"operations": [{"id": "x"}], "maxStaleness": "60s", "sessionStoreGrace": "0s"}`, &edgev1.App{},
 		},
 		"role": {&controlplane.Role{Operations: []string{"invoices.*"}, Access: []string{"ACCESS_CLASS_READ"}}, nil, `{"operations": ["invoices.*"], "access": ["ACCESS_READ"]}`, &edgev1.Role{}},
@@ -73,7 +71,8 @@ func TestConfigEntry(t *testing.T) {
 			  "conditions": {"sourceCidrs": ["10.0.0.0/8"], "idps": ["demo"], "membersOf": ["g"], "notBefore": "2026-11-23T12:00:00Z", "notAfter": "2026-11-23T12:00:00Z"}}]}`, &edgev1.Policy{},
 		},
 		"service account": {
-			&controlplane.ServiceAccount{Description: "for admins", Disabled: true}, []*edgev1.ServiceToken{{Id: "abc", Sha256: []byte("h")}},
+			&controlplane.ServiceAccount{Description: "for admins", Disabled: true},
+			[]*edgev1.ServiceToken{{Id: "abc", Sha256: []byte("h")}},
 			`{"disabled": true, "tokens": [{"id": "abc", "sha256": "aA=="}]}`, &edgev1.ServiceAccount{},
 		},
 	} {

@@ -115,13 +115,13 @@ func (s *Stream) continues(ctx context.Context, tenant controlplane.UID, l contr
 		return false, nil
 	case at.lineage > ours.lineage:
 		// A history that was replaced by an older one without anybody saying so. The edge keeps what it has.
-		s.log.Error("edge has a later history than the database", "tenant_uid", string(tenant), "edge_lineage", at.lineage, "lineage", ours.lineage)
+		s.log.ErrorContext(ctx, "edge has a later history than the database", "tenant_uid", string(tenant), "edge_lineage", at.lineage, "lineage", ours.lineage)
 		return true, nil
 	case at.number == ours.number:
 		return bytes.Equal(chain, ourChain), nil
 	case at.number > ours.number:
 		// Another replica was quicker; this one's next reading gets there.
-		s.log.Warn("edge is ahead", "tenant_uid", string(tenant), "lane", string(l), "edge", at.number, "here", ours.number)
+		s.log.WarnContext(ctx, "edge is ahead", "tenant_uid", string(tenant), "lane", string(l), "edge", at.number, "here", ours.number)
 		return true, nil
 	}
 	was, ok, err := s.p.cfg.Store.ChainAt(ctx, tenant, controlplane.Revision{Lane: l, Number: at.number})

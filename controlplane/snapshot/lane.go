@@ -45,9 +45,9 @@ type payload struct {
 	resources []byte
 }
 
-// next is the lane after a change: prev without what was removed, with what is new. A nil prev is a lane that knows
+// nextLane is the lane after a change: prev without what was removed, with what is new. A nil prev is a lane that knows
 // nothing, so it can only replace what edges have until it has a past of its own.
-func (prev *lane) next(name controlplane.Lane, number int64, changed []*Entry, removed []removal, compress *zstd.Encoder) *lane {
+func nextLane(prev *lane, name controlplane.Lane, number int64, changed []*Entry, removed []removal, compress *zstd.Encoder) *lane {
 	l := &lane{name: name, number: number, encoded: make(map[int64]*payload), compress: compress}
 	byKey := make(map[Key]*Entry)
 	if prev == nil {

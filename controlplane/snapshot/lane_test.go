@@ -80,8 +80,7 @@ func TestEveryUpdateLeadsToTheRoot(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 11))
 	compress := encoder(t)
 	for round := range 20 {
-		var l *lane
-		l = l.next(controlplane.Config, int64(random.IntN(3)), nil, nil, compress)
+		l := nextLane(nil, controlplane.Config, int64(random.IntN(3)), nil, nil, compress)
 		have := map[int64]map[Key]*edgev1.Resource{l.number: {}}
 		for range 40 {
 			to := l.number + 1 + int64(random.IntN(3)) // several commits may be one step
@@ -100,7 +99,7 @@ func TestEveryUpdateLeadsToTheRoot(t *testing.T) {
 					changed = append(changed, roleEntry(t, id, to, fmt.Sprint(random.Uint64())))
 				}
 			}
-			l = l.next(controlplane.Config, to, changed, removed, compress)
+			l = nextLane(l, controlplane.Config, to, changed, removed, compress)
 			whole, err := l.from(0)
 			if err != nil {
 				t.Fatal(err)
@@ -122,9 +121,8 @@ func TestEveryUpdateLeadsToTheRoot(t *testing.T) {
 func TestUnknownBasesGetEverything(t *testing.T) {
 	t.Parallel()
 	compress := encoder(t)
-	var l *lane
-	l = l.next(controlplane.Config, 50, []*Entry{roleEntry(t, "a", 3)}, nil, compress)
-	l = l.next(controlplane.Config, 51, []*Entry{roleEntry(t, "b", 51)}, nil, compress)
+	l := nextLane(nil, controlplane.Config, 50, []*Entry{roleEntry(t, "a", 3)}, nil, compress)
+	l = nextLane(l, controlplane.Config, 51, []*Entry{roleEntry(t, "b", 51)}, nil, compress)
 	for base, replace := range map[int64]bool{0: true, 1: true, 49: true, 50: false, 51: false, 52: true} {
 		p, err := l.from(base)
 		if err != nil {
@@ -140,7 +138,7 @@ func TestUnknownBasesGetEverything(t *testing.T) {
 		removed = append(removed, removal{Key{"Role", fmt.Sprint("gone-", i)}, 52 + int64(i)})
 	}
 	last := removed[len(removed)-1].revision
-	l = l.next(controlplane.Config, last, nil, removed, compress)
+	l = nextLane(l, controlplane.Config, last, nil, removed, compress)
 	for base, replace := range map[int64]bool{51: true, 60: true, 61: false, last: false} {
 		p, err := l.from(base)
 		if err != nil {
@@ -159,8 +157,7 @@ func TestLargeSetsArePackedOnce(t *testing.T) {
 	for i := range 500 {
 		entries = append(entries, roleEntry(t, fmt.Sprint("role-", i), 1, "the same operation in each of them"))
 	}
-	var l *lane
-	l = l.next(controlplane.Config, 1, entries, nil, compress)
+	l := nextLane(nil, controlplane.Config, 1, entries, nil, compress)
 	p, err := l.from(0)
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +169,7 @@ func TestLargeSetsArePackedOnce(t *testing.T) {
 		t.Error("it was packed twice")
 	}
 	// A step with nothing in it, such as a change of an administrator, has an update all the same.
-	l = l.next(controlplane.Config, 2, nil, nil, compress)
+	l = nextLane(l, controlplane.Config, 2, nil, nil, compress)
 	if p, err = l.from(1); err != nil || p.replace || len(p.resources) != 0 || p.encoding != edgev1.Encoding_ENCODING_IDENTITY {
 		t.Errorf("an empty step: %+v %v", p, err)
 	}

@@ -24,18 +24,24 @@ type Metrics struct {
 func NewMetrics(r prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		open: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "sallyport_sync_streams", Help: "Edges connected to this process."}),
+			Name: "sallyport_sync_streams", Help: "Edges connected to this process.",
+		}),
 		builds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "sallyport_snapshot_build_seconds", Help: "Time from noticing a tenant's change to its views being published.",
-			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}),
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
 		failed: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "sallyport_snapshot_build_failures_total", Help: "Readings of a tenant that failed; each is tried again within a second."}),
+			Name: "sallyport_snapshot_build_failures_total", Help: "Readings of a tenant that failed; each is tried again within a second.",
+		}),
 		updates: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sallyport_sync_updates_total", Help: "Updates sent to edges."}, []string{"lane", "replace"}),
+			Name: "sallyport_sync_updates_total", Help: "Updates sent to edges.",
+		}, []string{"lane", "replace"}),
 		bytes: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sallyport_sync_update_bytes_total", Help: "Packed size of the updates sent to edges."}, []string{"lane"}),
+			Name: "sallyport_sync_update_bytes_total", Help: "Packed size of the updates sent to edges.",
+		}, []string{"lane"}),
 		refusal: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "sallyport_sync_refusals_total", Help: "Updates that edges did not take."}, []string{"reason"}),
+			Name: "sallyport_sync_refusals_total", Help: "Updates that edges did not take.",
+		}, []string{"reason"}),
 	}
 	r.MustRegister(m.open, m.builds, m.failed, m.updates, m.bytes, m.refusal)
 	return m

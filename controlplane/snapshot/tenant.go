@@ -45,7 +45,7 @@ func newTenant(p *Publisher, uid controlplane.UID) *tenant {
 
 func (t *tenant) run(ctx context.Context) {
 	// Spread over the period, so that many tenants do not sign at once.
-	resign := time.NewTimer(rand.N(headEvery))
+	resign := time.NewTimer(rand.N(headEvery)) //nolint:gosec // spreads load, hides nothing
 	defer resign.Stop()
 	for {
 		select {
@@ -162,7 +162,7 @@ func (t *tenant) refresh(ctx context.Context) bool {
 	t.mu.Unlock()
 	if ctx.Err() == nil {
 		t.p.cfg.Metrics.buildFailed()
-		t.log.Error("build snapshot", "error", err)
+		t.log.ErrorContext(ctx, "build snapshot", "error", err)
 	}
 	return true
 }
@@ -209,7 +209,7 @@ func (t *tenant) read(ctx context.Context) (*step, error) {
 		return nil, err
 	}
 	if held.Lineage != "" && rows.Head.Lineage != held.Lineage {
-		t.log.Warn("the tenant's history is another one", "was", held.Lineage, "is", rows.Head.Lineage)
+		t.log.WarnContext(ctx, "the tenant's history is another one", "was", held.Lineage, "is", rows.Head.Lineage)
 		if rows, err = t.p.cfg.Store.Snapshot(ctx, t.uid, 0, 0); err != nil {
 			return nil, err
 		}

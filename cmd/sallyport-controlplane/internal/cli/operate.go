@@ -36,7 +36,7 @@ func (c *migrateCommand) Run(ctx context.Context, env process.Env, s *settings) 
 	if err != nil {
 		return err
 	}
-	log.Info("the schema is up to date", "database", owner.redacted())
+	log.InfoContext(ctx, "the schema is up to date", "database", owner.redacted())
 	return nil
 }
 

@@ -42,11 +42,11 @@ func (c *serveCommand) Run(ctx context.Context, env process.Env, s *settings) er
 	if err := s.check(app.read(), feed.read(), keyErr, logErr, waitErr, delayErr, timeoutErr); err != nil {
 		return err
 	}
-	log.Info("starting", "version", version, slog.Group("settings",
-		"app-url", app.redacted(), "feed-url", feed.redacted(), "key-file", c.KeyFile,
-		"api-listen", c.APIListen, "sync-listen", c.SyncListen, "health-listen", c.HealthListen,
-		"database-wait", c.DatabaseWait, "drain-delay", c.DrainDelay, "drain-timeout", c.DrainTimeout,
-		"log-format", c.LogFormat, "log-level", c.LogLevel))
+	log.InfoContext(ctx, "starting", "version", version, slog.Group("settings",
+		"app_url", app.redacted(), "feed_url", feed.redacted(), "key_file", c.KeyFile,
+		"api_listen", c.APIListen, "sync_listen", c.SyncListen, "health_listen", c.HealthListen,
+		"database_wait", c.DatabaseWait, "drain_delay", c.DrainDelay, "drain_timeout", c.DrainTimeout,
+		"log_format", c.LogFormat, "log_level", c.LogLevel))
 	listeners, err := listen(ctx, []address{{"api-listen", c.APIListen}, {"sync-listen", c.SyncListen}, {"health-listen", c.HealthListen}})
 	if err != nil {
 		return err
