@@ -3,6 +3,7 @@ package edgerpc
 import (
 	"context"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
 	"time"
@@ -22,7 +23,6 @@ import (
 // Limits of the sync port.
 const (
 	maxMessage   = 4 << 20 // what an edge may send at once: a Report is the largest
-	compressFrom = 8 << 10 // below, gzip costs more than it saves
 	enrolPerSec  = 10      // for everybody together: nobody has to be known to call it
 	enrolBurst   = 50      //
 	streamsPerS  = 500     // new streams; the rest is told when to come back
@@ -64,7 +64,7 @@ func New(cfg Config) *Handlers {
 	}
 	h.mux.Handle(edgev1connect.NewEdgeServiceHandler(h,
 		connect.WithReadMaxBytes(maxMessage),
-		connect.WithCompressMinBytes(compressFrom),
+		connect.WithCompressMinBytes(math.MaxInt), // large updates are packed already, once for all streams
 		connect.WithInterceptors(translate{cfg.Log}),
 	))
 	return h

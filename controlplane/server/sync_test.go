@@ -10,6 +10,8 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/google/go-cmp/cmp"
+	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
+	"github.com/tink-crypto/tink-go/v2/keyset"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
@@ -446,6 +448,80 @@ func TestDisabledEdgeIsCutAndItsKeysReplaced(t *testing.T) {
 	if got := w.wait(acme, at, patience); got.Result != revision.Enforced {
 		t.Errorf("a disabled edge is waited for: %s", text(got))
 	}
+}
+
+func TestDeletedEdgeIsCutAndItsKeysRotate(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	acme := storetest.Tenant(t, w.db, "acme")
+	w.put(controlplane.PlatformUID, pool("dev", true, "acme"))
+	r := w.replica()
+	good, bad := w.edge(r, "dev", "eu-1"), w.edge(r, "dev", "eu-2")
+	good.connect(r)
+	stream := bad.connect(r)
+	for _, e := range []*edge{good, bad} {
+		e.until("keys", func() bool { s := e.sites[string(acme)]; return s != nil && s.urgent["Keyset/ticket"] != nil })
+	}
+	sealedBy := func() string {
+		m := &edgev1.Keyset{}
+		if err := proto.Unmarshal(good.sites[string(acme)].urgent["Keyset/ticket"].GetBytes(), m); err != nil {
+			t.Error(err)
+		}
+		return m.Keyset.GetKeyId()
+	}
+	good.mu.Lock()
+	before := sealedBy()
+	good.mu.Unlock()
+
+	w.remove(controlplane.PlatformUID, controlplane.KindEdge, "dev/eu-2")
+	<-stream.done
+	if len(bad.said) != 1 || bad.said[0] != "disabled" {
+		t.Errorf("it was told %v", bad.said)
+	}
+	good.until("another data key", func() bool { return sealedBy() != before })
+	for _, purpose := range []string{"ticket", "redis", "login"} {
+		resource, m := good.resource(acme, edgev1.Lane_LANE_URGENT, "Keyset/"+purpose), &edgev1.Keyset{}
+		if err := proto.Unmarshal(resource.Bytes, m); err != nil {
+			t.Fatal(err)
+		}
+		handle, err := insecurecleartextkeyset.Read(keyset.NewBinaryReader(bytes.NewReader(good.open(acme, resource, "keyset", m.Keyset))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := handle.Len(); n != 2 {
+			t.Errorf("%s has %d keys, want the one in use and its successor", purpose, n)
+		}
+	}
+}
+
+// Half a minute of real time: beats, heads that say that nothing has changed, and the end of an edge that says nothing.
+func TestLifeAndSilence(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	acme := storetest.Tenant(t, w.db, "acme")
+	w.put(controlplane.PlatformUID, pool("dev", false, "acme"))
+	r := w.replica()
+	alive, silent := w.edge(r, "dev", "eu-1"), w.edge(r, "dev", "eu-2")
+	alive.connect(r)
+	alive.until("current", func() bool { s := alive.sites[string(acme)]; return s != nil && !s.configAt.IsZero() && !s.urgentAt.IsZero() })
+	alive.mu.Lock()
+	configAt, urgentAt := alive.sites[string(acme)].configAt, alive.sites[string(acme)].urgentAt
+	alive.mu.Unlock()
+
+	stream := silent.connect(r)
+	silent.until("welcome", func() bool { return silent.count["welcome"] == 1 })
+	silent.mu.Lock()
+	silent.mute = true
+	silent.mu.Unlock()
+	began := time.Now()
+	<-stream.done
+	if took := time.Since(began); took < 10*time.Second || took > 20*time.Second {
+		t.Errorf("a silent stream ends after %s", took)
+	}
+	alive.until("signs of life", func() bool {
+		s := alive.sites[string(acme)]
+		return alive.count["heartbeat"] >= 2 && s.configAt.After(configAt) && s.urgentAt.After(urgentAt)
+	})
 }
 
 func TestPoolsComeAndGo(t *testing.T) {
