@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"strings"
 
 	"github.com/golang-migrate/migrate/v4"
+	"github.com/golang-migrate/migrate/v4/database"
 	migratepgx "github.com/golang-migrate/migrate/v4/database/pgx/v5"
 	"github.com/golang-migrate/migrate/v4/source/iofs"
 	"github.com/jackc/pgx/v5"
@@ -15,18 +18,18 @@ import (
 )
 
 // Migrate brings the schema up to this version, as its owner. Several at once are fine: one does the work, the others
-// wait for it. A migration that failed half-way leaves the schema marked; then nothing runs until somebody has looked.
+// wait for it. A migration that fails or is killed half-way leaves nothing of itself, and the next try goes on from there.
 func Migrate(ctx context.Context, ownerURL string) (err error) {
 	config, err := pgx.ParseConfig(ownerURL)
 	if err != nil {
 		return fmt.Errorf("owner's database URL: %w", err)
 	}
-	database := stdlib.OpenDB(*config)
-	defer database.Close()
-	if err := database.PingContext(ctx); err != nil {
+	owner := stdlib.OpenDB(*config)
+	defer owner.Close()
+	if err := owner.PingContext(ctx); err != nil {
 		return translate(ctx, fmt.Errorf("connect as the schema's owner: %w", err))
 	}
-	driver, err := migratepgx.WithInstance(database, &migratepgx.Config{})
+	driver, err := migratepgx.WithInstance(owner, &migratepgx.Config{})
 	if err != nil {
 		return fmt.Errorf("prepare migrations: %w", err)
 	}
@@ -34,7 +37,7 @@ func Migrate(ctx context.Context, ownerURL string) (err error) {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	runner, err := migrate.NewWithInstance("iofs", source, config.Database, driver)
+	runner, err := migrate.NewWithInstance("iofs", source, config.Database, &atomic{Driver: driver})
 	if err != nil {
 		return fmt.Errorf("prepare migrations: %w", err)
 	}
@@ -48,6 +51,29 @@ func Migrate(ctx context.Context, ownerURL string) (err error) {
 		return fmt.Errorf("migrate: %w", err)
 	}
 	return ctx.Err()
+}
+
+// atomic makes a migration and the note of its version one transaction. The library notes the version before ("dirty")
+// and after, in transactions of their own: a program that was killed in between, or only while it noted, would leave a
+// schema that somebody has to mend by hand, although a file of statements is a transaction already.
+type atomic struct {
+	database.Driver
+	version int // of the migration that runs next, or ran last
+}
+
+// SetVersion is called before and after each migration; Run has noted the second.
+func (a *atomic) SetVersion(version int, dirty bool) error {
+	if dirty || version == a.version {
+		a.version = version
+		return nil
+	}
+	return a.Driver.SetVersion(version, false)
+}
+
+// Run sends the migration and the note as one message, which Postgres takes as one transaction.
+func (a *atomic) Run(migration io.Reader) error {
+	note := fmt.Sprintf("\n;TRUNCATE schema_migrations; INSERT INTO schema_migrations (version, dirty) VALUES (%d, false)", a.version)
+	return a.Driver.Run(io.MultiReader(migration, strings.NewReader(note)))
 }
 
 // newestMigration is the version that this program was built with.

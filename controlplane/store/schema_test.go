@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +58,22 @@ func TestDownAndUpAgain(t *testing.T) {
 	urls := storetest.Database(t)
 	conn := connect(t, urls.Superuser)
 	before := schema(t, conn)
+	down(t, urls)
+	if left := texts(t, conn, `SELECT relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+		WHERE nspname = 'public' AND relkind IN ('r', 'p', 'v', 'S') AND relname <> 'schema_migrations'`); len(left) > 0 {
+		t.Errorf("the way down leaves %v", left)
+	}
+	if err := store.Migrate(t.Context(), urls.Owner); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, schema(t, conn)); diff != "" {
+		t.Errorf("down and up again makes another schema (-before +after):\n%s", diff)
+	}
+}
 
+// down goes all the way back.
+func down(t *testing.T, urls storetest.URLs) {
+	t.Helper()
 	source, err := iofs.New(migrations.Files, ".")
 	if err != nil {
 		t.Fatal(err)
@@ -70,15 +86,28 @@ func TestDownAndUpAgain(t *testing.T) {
 	if err := runner.Down(); err != nil {
 		t.Fatal(err)
 	}
-	if left := texts(t, conn, `SELECT relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-		WHERE nspname = 'public' AND relkind IN ('r', 'p', 'v', 'S') AND relname <> 'schema_migrations'`); len(left) > 0 {
-		t.Errorf("the way down leaves %v", left)
+}
+
+// A migration that cannot run leaves nothing of itself, not even a mark: once the cause has gone, migrating goes on.
+func TestFailedMigrationIsNoMigration(t *testing.T) {
+	t.Parallel()
+	urls := storetest.Database(t)
+	conn := connect(t, urls.Superuser)
+	before := schema(t, conn)
+	down(t, urls)
+	exec(t, conn, `CREATE TABLE edge_ack ()`) // the second table of a migration in the middle
+	if err := store.Migrate(t.Context(), urls.Owner); err == nil || !strings.Contains(err.Error(), `relation "edge_ack" already exists`) {
+		t.Fatalf("error = %v", err)
 	}
+	if left := texts(t, conn, `SELECT relname::text FROM pg_class WHERE relname IN ('edge', 'tenant')`); !slices.Equal(left, []string{"tenant"}) {
+		t.Errorf("of the migration that failed and those before it are left: %v", left)
+	}
+	exec(t, conn, `DROP TABLE edge_ack`)
 	if err := store.Migrate(t.Context(), urls.Owner); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(before, schema(t, conn)); diff != "" {
-		t.Errorf("down and up again makes another schema (-before +after):\n%s", diff)
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
