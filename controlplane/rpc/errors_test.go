@@ -85,6 +85,84 @@ func TestEveryProtocolSaysTheSame(t *testing.T) {
 	}
 }
 
+func TestGRPC(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	c := s.overHTTP2(t, s.acme.token)
+	call(t, c.tenants.GetTenant, &v1.GetTenantRequest{Name: "tenants/acme"})
+	f := refused(t, c.apps.GetApp, &v1.GetAppRequest{Name: "tenants/globex/apps/x"}, connect.CodeNotFound, "NOT_FOUND")
+	if f.message != "not found" || f.requestID == "" {
+		t.Errorf("got %+v", f)
+	}
+	refused(t, s.overHTTP2(t, "").apps.GetApp, &v1.GetAppRequest{Name: "tenants/acme/apps/x"}, connect.CodeUnauthenticated, "TOKEN_MISSING")
+	stream, err := s.overHTTP2(t, "").audit.TailChanges(t.Context(), &v1.TailChangesRequest{Parent: "tenants/acme"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	if stream.Receive() {
+		t.Error("a stranger's tail")
+	}
+	if f := read(t, stream.Err()); f.reason != "TOKEN_MISSING" {
+		t.Errorf("a stranger's tail: %+v", f)
+	}
+	stream, err = c.audit.TailChanges(t.Context(), &v1.TailChangesRequest{Parent: "tenants/globex"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	if stream.Receive() {
+		t.Error("another's tail")
+	}
+	if f := read(t, stream.Err()); f.reason != "NOT_FOUND" {
+		t.Errorf("another's tail: %+v", f)
+	}
+}
+
+// One line for each call: who, what, how it ended; and never a secret.
+func TestTheLog(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	const canary = "canary-secret"
+	provider := object{"issuer": "https://idp.example", "client_id": "us", "client_secret": canary}
+	s.acme.must(t, "IdentityProviderService/CreateIdentityProvider", object{"parent": "tenants/acme", "identity_provider_id": "one", "identity_provider": provider})
+	s.acme.send(t, "IdentityProviderService/CreateIdentityProvider", object{"parent": "tenants/acme", "identity_provider_id": "Two", "identity_provider": with(provider, object{"client_secret": strings.Repeat(canary, 100)})})
+	s.acme.send(t, "IdentityProviderService/CreateIdentityProvider", object{"parent": "tenants/acme", "identity_provider_id": "two", "identity_provider": with(provider, object{"client_secrets": canary, "client_secret": 7})})
+	for _, malformed := range []string{`{"identityProvider":{"clientSecret":canary-secret}}`, `{"identityProvider":{"clientSecret":["canary-secret"]}}`,
+		`{"identityProvider":{"createTime":"canary-secret"}}`, `{"identityProvider":"canary-secret"}`, `{"validateOnly":"canary-secret"}`, `canary-secret`,
+		`{"identityProvider":{"labels":["canary-secret"]}}`} {
+		if a := s.acme.send(t, "IdentityProviderService/CreateIdentityProvider", []byte(malformed)); a.code() != "invalid_argument" || strings.Contains(a.body, canary) {
+			t.Errorf("%s: %s", malformed, a.body)
+		}
+	}
+	s.acme.must(t, "ServiceAccountService/CreateServiceAccount", object{"parent": "tenants/acme", "service_account_id": "ci", "service_account": object{}})
+	made := s.acme.must(t, "ServiceAccountService/CreateServiceAccountToken", object{"parent": "tenants/acme/serviceAccounts/ci"})
+	s.ask(t, "Bearer "+forged(s.acme.token))
+	log := s.log.String()
+	for name, secret := range map[string]string{"a client secret": canary, "a service token": made.text("secret")[14:57], "an API token": s.acme.token[15:58]} {
+		if strings.Contains(log, secret) {
+			t.Errorf("%s is in the log", name)
+		}
+	}
+	var last object
+	for line := range strings.Lines(log) {
+		var parsed object
+		if err := json.Unmarshal([]byte(line), &parsed); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if parsed["procedure"] == "sallyport.v1.ServiceAccountService/CreateServiceAccountToken" {
+			last = parsed
+		}
+	}
+	wanted := object{"msg": "rpc", "actor": "tenants/acme/members/owner", "actor_kind": "apiToken", "request_id": "test", "ip": "127.0.0.1",
+		"scope": "tenants/acme", "status": float64(200)}
+	for key, want := range wanted {
+		if last[key] != want {
+			t.Errorf("%s: %v, want %v", key, last[key], want)
+		}
+	}
+}
+
 // A field that this server does not know may be a condition: to drop it would be to let people in.
 func TestUnknownFieldsOfABinaryClient(t *testing.T) {
 	t.Parallel()

@@ -21,6 +21,7 @@ type event struct {
 	procedure string
 	ip        netip.Addr
 	caller    *controlplane.Caller
+	scope     string // what the request was about: a tenant's name, or the platform
 	status    int    // HTTP's; 0 if nothing was answered
 	code      string // connect's, "" = ok
 	err       error  // with its cause: for the log only
@@ -88,6 +89,9 @@ func logged(log *slog.Logger, next http.Handler) http.Handler {
 			if c := e.caller; c != nil {
 				attrs = append(attrs, slog.String("actor", c.Actor), slog.String("actor_kind", c.ActorKind),
 					slog.String("tenant_uid", string(c.TenantUID)))
+			}
+			if e.scope != "" {
+				attrs = append(attrs, slog.String("scope", e.scope))
 			}
 			level := slog.LevelInfo
 			if e.err != nil {

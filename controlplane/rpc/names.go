@@ -43,12 +43,17 @@ func (a *api) named(ctx context.Context, kind controlplane.Kind, field, name str
 	return scope, parsed.ID, err
 }
 
-// scope finds a tenant by id, or the platform for "".
-func (a *api) scope(ctx context.Context, tenant string) (controlplane.Scope, error) {
+// scope finds a tenant by id, or the platform for "". Where an operator looks in is in the log, reads too.
+func (a *api) scope(ctx context.Context, tenant string) (scope controlplane.Scope, err error) {
 	if tenant == "" {
-		return a.Tenants.Platform(callerOf(ctx))
+		scope, err = a.Tenants.Platform(callerOf(ctx))
+	} else {
+		scope, err = a.Tenants.Find(ctx, callerOf(ctx), tenant)
 	}
-	return a.Tenants.Find(ctx, callerOf(ctx), tenant)
+	if err == nil {
+		eventOf(ctx).scope = scope.Parent()
+	}
+	return scope, err
 }
 
 // parent returns the scope of a parent: `tenants/{tenant}`, or `platform` where that can be one.

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +35,7 @@ import (
 // service is a control plane's API with its database, and people in it: an operator, and the owners of acme and globex.
 type service struct {
 	db        *store.DB
+	log       *logged
 	url       string
 	changes   *changeset.Service
 	apiTokens *apitoken.Service
@@ -45,7 +48,13 @@ type service struct {
 func start(t *testing.T) *service {
 	t.Helper()
 	db := storetest.New(t)
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	output := &logged{}
+	log := slog.New(slog.NewJSONHandler(output, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	t.Cleanup(func() {
+		if t.Failed() {
+			_, _ = t.Output().Write([]byte(output.String()))
+		}
+	})
 	changes := changeset.New(changeset.Config{DB: db, CheckPool: edgefleet.CheckPool})
 	authority, err := edgefleet.LoadAuthority(t.Context(), db.System(), time.Now)
 	if err != nil {
@@ -75,7 +84,25 @@ func start(t *testing.T) *service {
 	server.Config.Protocols.SetUnencryptedHTTP2(true)
 	server.Start()
 	t.Cleanup(server.Close)
-	return &service{db: db, url: server.URL, changes: changes, apiTokens: apiTokens}
+	return &service{db: db, log: output, url: server.URL, changes: changes, apiTokens: apiTokens}
+}
+
+// logged keeps what is logged.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // setup runs the API with an operator, two tenants and their owners, all made through the API.
@@ -131,7 +158,7 @@ type client struct {
 
 // as returns a client with a token; "" sends none.
 func (s *service) as(token string, options ...connect.ClientOption) *client {
-	h := &http.Client{Transport: bearer{token}}
+	h := &http.Client{Transport: bearer{token, http.DefaultTransport}}
 	with := connect.WithClientOptions(options...)
 	return &client{
 		token: token, http: h, url: s.url,
@@ -154,15 +181,33 @@ func (s *service) as(token string, options ...connect.ClientOption) *client {
 	}
 }
 
+// overHTTP2 returns a client that speaks gRPC, without TLS.
+func (s *service) overHTTP2(t *testing.T, token string) *client {
+	t.Helper()
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	t.Cleanup(transport.CloseIdleConnections)
+	c := s.as(token)
+	c.http.Transport = bearer{token, transport}
+	with := connect.WithGRPC()
+	c.tenants = sallyportv1connect.NewTenantServiceClient(c.http, s.url, with)
+	c.apps = sallyportv1connect.NewAppServiceClient(c.http, s.url, with)
+	c.audit = sallyportv1connect.NewAuditServiceClient(c.http, s.url, with)
+	return c
+}
+
 // bearer adds a token to every request.
-type bearer struct{ token string }
+type bearer struct {
+	token string
+	base  http.RoundTripper
+}
 
 func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	if b.token != "" {
 		r.Header.Set("Authorization", "Bearer "+b.token)
 	}
-	return http.DefaultTransport.RoundTrip(r)
+	return b.base.RoundTrip(r)
 }
 
 // call wants an RPC to succeed.

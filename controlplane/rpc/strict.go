@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -46,7 +47,6 @@ func (strictJSON) Unmarshal(data []byte, message any) error {
 	if len(data) == 0 {
 		return errors.New("the body is empty: send at least {}")
 	}
-	// The prefix and the kind of space behind it are random, so that nobody parses the text.
 	malformed := protojson.Unmarshal(data, m)
 	if malformed == nil {
 		return nil
@@ -57,12 +57,22 @@ func (strictJSON) Unmarshal(data []byte, message any) error {
 		found = unknownJSON(m.ProtoReflect().Descriptor(), tree, "")
 	}
 	if len(found) == 0 {
-		text := strings.TrimLeft(strings.TrimPrefix(malformed.Error(), "proto:"), " \u00a0")
-		found = []controlplane.Violation{{Field: "body", Description: text, Reason: controlplane.ReasonFieldInvalid}}
+		found = []controlplane.Violation{{Field: "body", Description: whatIsMalformed(malformed), Reason: controlplane.ReasonFieldInvalid}}
 	}
 	proto.Reset(m)
 	leave(m, found)
 	return nil
+}
+
+// sayable is what of protojson's errors names places and types. The rest is a piece of the request, which may be a piece
+// of a secret, and errors are logged.
+var sayable = regexp.MustCompile(`unexpected EOF|(syntax error )?\(line \d+:\d+\): (invalid value for [a-z0-9]+ field \w+|invalid [\w.]+ value|[\w.]+ contains invalid path|duplicate (field|map key)|unexpected token|invalid value)?`)
+
+func whatIsMalformed(err error) string {
+	if text := strings.TrimSuffix(sayable.FindString(err.Error()), ": "); text != "" {
+		return text
+	}
+	return "is not JSON of this request"
 }
 
 // leave puts violations where [refuseUnknown] finds them.
