@@ -63,6 +63,7 @@ func (x *transaction) strip() *exchange.Denial {
 	if x.Taken, err = header.Strip(x.Header, o); err != nil {
 		return malformed(err)
 	}
+	x.Header.Del("Expect") // it is met here, before the upstream is asked
 	x.WebSocket = webSocket
 	x.ClientIP = facts.ClientIP(x.Peer, x.Taken.ForwardedFor, x.Site.Pool.TrustedProxies)
 	return nil

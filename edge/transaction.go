@@ -67,7 +67,9 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *transaction {
 	}
 	if r.Body != nil && r.ContentLength != 0 {
 		x.body = listener.NewBody(r.Body, x.w)
-		r.Body = x.body
+		// On a copy: by the body's type net/http tells, after the handler, that nobody asked an expecting client to go on.
+		x.r = r.WithContext(r.Context())
+		x.r.Body = x.body
 	}
 	if x.Protocol == "HTTP/1.1" && r.ContentLength < 0 {
 		// net/http drops a Content-Length that came beside Transfer-Encoding and does not say so. Whoever else read this
@@ -93,7 +95,7 @@ func (x *transaction) end() {
 		x.Streams.Close(x.entry)
 	}
 	x.complete()
-	x.w.Finish()
+	x.w.Finish(x.body != nil)
 	if failure == http.ErrAbortHandler || failure != nil && x.w.Status == 0 {
 		panic(http.ErrAbortHandler)
 	}

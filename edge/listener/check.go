@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/sallyport-iap/sallyport/edge/exchange"
 	"github.com/sallyport-iap/sallyport/edge/policy"
@@ -26,6 +27,7 @@ type Line struct {
 	Minor      int
 	Host       string // raw: Host, or :authority
 	HostHeader []string
+	Expect     []string
 	Headers    int
 	Chunked    bool
 	TLS        *tls.ConnectionState
@@ -39,7 +41,7 @@ func LineOf(r *http.Request) Line {
 	}
 	return Line{
 		Method: r.Method, Target: r.RequestURI, Protocol: r.Proto, Major: r.ProtoMajor, Minor: r.ProtoMinor,
-		Host: r.Host, HostHeader: r.Header["Host"], Headers: n, Chunked: len(r.TransferEncoding) > 0, TLS: r.TLS,
+		Host: r.Host, HostHeader: r.Header["Host"], Expect: r.Header["Expect"], Headers: n, Chunked: len(r.TransferEncoding) > 0, TLS: r.TLS,
 	}
 }
 
@@ -75,14 +77,23 @@ func Check(l Line) *exchange.Denial {
 		d := closing(exchange.Refuse(policy.RequestTooLarge, "There are more than 100 headers."))
 		d.Status = http.StatusRequestHeaderFieldsTooLarge
 		return d
+	case route.Method(l.Method) != nil:
+		return closing(exchange.Refuse(policy.RequestMethod, "The method is not one that is spoken here."))
+	case !strings.HasPrefix(l.Target, "/"):
+		// Of an absolute-form, net/http takes the host for the request's, whatever Host says. Nothing but the client of a
+		// forward proxy sends one.
+		return closing(exchange.Refuse(policy.RequestMalformedTarget, "The request target is no path."))
 	case len(l.HostHeader) > 1 || len(l.HostHeader) == 1 && l.HostHeader[0] != l.Host:
 		// HTTP/2 only: net/http takes Host out of an HTTP/1.1 header (RFC 9113 section 8.3.1).
 		return closing(exchange.Refuse(policy.RequestBadHost, "Host and :authority differ."))
+	case len(l.Expect) > 1 || len(l.Expect) == 1 && !strings.EqualFold(l.Expect[0], "100-continue"):
+		// What one server meets and the next does not understand is read as two places for the body to begin.
+		d := closing(exchange.Refuse(policy.RequestMalformedHeader, "The expectation is not one that can be met."))
+		d.Status = http.StatusExpectationFailed
+		return d
+	default:
+		return nil
 	}
-	if err := route.Method(l.Method); err != nil {
-		return closing(exchange.Refuse(policy.RequestMethod, "The method is not one that is spoken here."))
-	}
-	return nil
 }
 
 func closing(d *exchange.Denial) *exchange.Denial {

@@ -13,6 +13,9 @@ import (
 // Stall is how long a client may take to send or take the next bytes. What makes progress is never timed out.
 const Stall = 30 * time.Second
 
+// rest is how long a client may take for what is left of a body that nobody wants.
+const rest = time.Second
+
 // fresh is how old a deadline may be before it is set again: setting one costs more than a small write.
 const fresh = time.Second
 
@@ -65,10 +68,16 @@ func (w *Response) FlushError() error {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *Response) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// Finish arms the deadline for what net/http writes after the handler.
-func (w *Response) Finish() {
-	if w.Status != http.StatusSwitchingProtocols {
-		_ = w.control.SetWriteDeadline(time.Now().Add(Stall))
+// Finish arms the deadlines for what net/http does after the handler: it writes what is buffered, and reads what is left of
+// a small body, which a client that was refused may never send.
+func (w *Response) Finish(hasBody bool) {
+	if w.Status == http.StatusSwitchingProtocols {
+		return
+	}
+	now := time.Now()
+	_ = w.control.SetWriteDeadline(now.Add(Stall))
+	if hasBody && !w.http2 {
+		_ = w.control.SetReadDeadline(now.Add(rest))
 	}
 }
 

@@ -36,7 +36,7 @@ func (u *Uplink) follow(ctx context.Context, store *snapshot.Store) error {
 	for attempt := 0; ; attempt++ {
 		welcomed, err := u.stream(ctx, store)
 		u.up.Store(false)
-		if ctx.Err() != nil || errors.Is(err, errDeparted) {
+		if ctx.Err() != nil || u.departing() {
 			return nil
 		}
 		if welcomed {
@@ -54,6 +54,15 @@ func (u *Uplink) follow(ctx context.Context, store *snapshot.Store) error {
 			timer.Stop()
 			return nil
 		}
+	}
+}
+
+func (u *Uplink) departing() bool {
+	select {
+	case <-u.depart:
+		return true
+	default:
+		return false
 	}
 }
 
