@@ -23,6 +23,8 @@ const (
 	writeWithin = 15 * time.Second
 	// leaveWithin is how long an edge that was told goodbye has to close its side.
 	leaveWithin = 2 * time.Second
+	// departWithin bounds the note of an edge's goodbye.
+	departWithin = 5 * time.Second
 	// comeBack spreads the return of edges that were sent away.
 	comeBack = 2 * time.Second
 )
@@ -139,11 +141,18 @@ func (c *connection) read(ctx context.Context) error {
 			c.follow.Refused(m.Refused)
 		case *edgev1.SyncRequest_Heartbeat:
 		case *edgev1.SyncRequest_Goodbye:
-			return c.h.cfg.Presence.Departed(ctx, c.edge)
+			return c.departed(ctx)
 		default:
 			return &controlplane.Error{Kind: controlplane.Invalid, Reason: controlplane.ReasonFieldInvalid, Message: "unexpected message"}
 		}
 	}
+}
+
+// departed notes the goodbye, also when the stream is ending already: until it is noted, everybody waits for the edge.
+func (c *connection) departed(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), departWithin)
+	defer cancel()
+	return c.h.cfg.Presence.Departed(ctx, c.edge)
 }
 
 // write sends what is due. It returns nil after a goodbye.

@@ -29,14 +29,19 @@ type Config struct {
 type Service struct {
 	cfg Config
 
+	drain   chan struct{}
 	mu      sync.Mutex
 	waiting map[controlplane.UID]map[chan struct{}]struct{}
 }
 
 // New makes the service.
 func New(cfg Config) *Service {
-	return &Service{cfg: cfg, waiting: make(map[controlplane.UID]map[chan struct{}]struct{})}
+	return &Service{cfg: cfg, drain: make(chan struct{}), waiting: make(map[controlplane.UID]map[chan struct{}]struct{})}
 }
+
+// Drain ends all waits with what is known, now and from now on: this process is going, and clients ask another one.
+// Call it once.
+func (s *Service) Drain() { close(s.drain) }
 
 // State is where a tenant and its edges are.
 type State struct {
@@ -130,6 +135,8 @@ func (s *Service) wait(ctx context.Context, request WaitRequest) (*WaitResult, e
 		case <-told:
 		case <-again.C:
 		case <-deadline.C:
+			return result, nil
+		case <-s.drain:
 			return result, nil
 		case <-ctx.Done():
 			return nil, ctx.Err()

@@ -26,7 +26,7 @@ type plane struct {
 	tls       *tls.Config
 	loops     map[string]func(context.Context) error
 	checks    []check
-	drain     func() // sends edges away
+	drain     func() // sends edges away, and ends waits
 }
 
 func assemble(ctx context.Context, config Config, db *store.DB, metrics prometheus.Registerer) (*plane, error) {
@@ -76,7 +76,11 @@ func assemble(ctx context.Context, config Config, db *store.DB, metrics promethe
 		return nil, err
 	}
 	return &plane{
-		api: api, sync: edges, tls: authority.TLS(), drain: edges.Drain,
+		api: api, sync: edges, tls: authority.TLS(),
+		drain: func() {
+			revisions.Drain()
+			edges.Drain()
+		},
 		loops: map[string]func(context.Context) error{
 			"feed": changed.Run, "publisher": publisher.Run, "acknowledgements": acks.Run, "presence": presence.Run,
 			"keys": keys.Run, "prune": prune.Run,

@@ -503,7 +503,10 @@ func TestLifeAndSilence(t *testing.T) {
 	r := w.replica()
 	alive, silent := w.edge(r, "dev", "eu-1"), w.edge(r, "dev", "eu-2")
 	alive.connect(r)
-	alive.until("current", func() bool { s := alive.sites[string(acme)]; return s != nil && !s.configAt.IsZero() && !s.urgentAt.IsZero() })
+	alive.until("current", func() bool {
+		s := alive.sites[string(acme)]
+		return s != nil && !s.configAt.IsZero() && !s.urgentAt.IsZero()
+	})
 	alive.mu.Lock()
 	configAt, urgentAt := alive.sites[string(acme)].configAt, alive.sites[string(acme)].urgentAt
 	alive.mu.Unlock()
@@ -555,7 +558,19 @@ func TestDrain(t *testing.T) {
 	r := w.replica()
 	e := w.edge(r, "dev", "eu-1")
 	stream := e.connect(r)
-	e.until("welcome", func() bool { return e.count["welcome"] == 1 })
+	e.until("its pool", func() bool { return e.pool != "" })
+	e.mu.Lock()
+	e.mute = true
+	e.mu.Unlock()
+	at := w.put(controlplane.PlatformUID, pool("other", false))
+	service := revision.New(revision.Config{DB: w.db, Now: time.Now})
+	service.Drain()
+	began := time.Now()
+	if got, err := service.Wait(t.Context(), storetest.Caller(), revision.WaitRequest{Tenant: controlplane.PlatformUID, Revision: at, Timeout: patience}); err != nil || got.Result != revision.Pending {
+		t.Errorf("a wait at a replica that is going: %s %v", text(got), err)
+	} else if took := time.Since(began); took > patience/2 {
+		t.Errorf("it held the caller for %s", took)
+	}
 	if err := r.stop(); err != nil {
 		t.Errorf("stop: %v", err)
 	}
