@@ -45,7 +45,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, authorization []string
 			Message: "send an API token: `Authorization: Bearer spa_…`"}
 	}
 	presented, ok := read(authorization)
-	if ok && a.limiter.refuses(ip, presented.ID) {
+	if ok && a.limiter.refuses(ip, presented.Hash()) {
 		return nil, &controlplane.Error{Kind: controlplane.Exhausted, Reason: controlplane.ReasonRate,
 			Message:  "too many invalid credentials from this address",
 			Metadata: map[string]string{"limit": limitText}, RetryAfter: time.Second}
@@ -60,7 +60,7 @@ func (a *Authenticator) Authenticate(ctx context.Context, authorization []string
 	if err != nil || !a.usable(presented, found) {
 		return nil, a.refuse(ip)
 	}
-	if a.limiter.succeeded(presented.ID) {
+	if a.limiter.succeeded(presented.Hash()) {
 		if err := a.db.System().APITokenUsed(ctx, presented.ID); err != nil {
 			a.log.WarnContext(ctx, "note use of API token", "token_id", presented.ID, "error", err)
 		}

@@ -9,7 +9,8 @@ import (
 )
 
 // Guessing is hopeless (256 bits); the limit keeps guesses from costing the database anything. Only failures count, and
-// a token that was good a moment ago is still looked at: one bad script does not lock out the office it runs in.
+// a token that was good a moment ago is still looked at: one bad script does not lock out the office it runs in. What was
+// good is known by the hash of its secret, so that a right id with a wrong secret is no different from a wrong id.
 const (
 	failures  = 100            // at once from one address,
 	perSecond = 10             // and then so many
@@ -18,12 +19,14 @@ const (
 	goodFor   = 24 * time.Hour // and how long a token is known to be good
 )
 
+type secretHash = [32]byte
+
 type limiter struct {
 	now func() time.Time
 
 	mu        sync.Mutex
 	addresses bounded[netip.Prefix, *rate.Limiter]
-	good      bounded[string, time.Time]
+	good      bounded[secretHash, time.Time]
 }
 
 func newLimiter(now func() time.Time) *limiter { return &limiter{now: now} }
@@ -39,10 +42,10 @@ func source(ip netip.Addr) netip.Prefix {
 }
 
 // refuses reports whether the address has failed too often to be looked at with this token.
-func (l *limiter) refuses(ip netip.Addr, tokenID string) bool {
+func (l *limiter) refuses(ip netip.Addr, hash secretHash) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if good, ok := l.good.get(tokenID); ok && l.now().Sub(good) < goodFor {
+	if good, ok := l.good.get(hash); ok && l.now().Sub(good) < goodFor {
 		return false
 	}
 	bucket, ok := l.addresses.get(source(ip))
@@ -61,13 +64,13 @@ func (l *limiter) failed(ip netip.Addr) {
 }
 
 // succeeded remembers the token and reports whether it was not known to be good.
-func (l *limiter) succeeded(tokenID string) (first bool) {
+func (l *limiter) succeeded(hash secretHash) (first bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if good, ok := l.good.get(tokenID); ok && l.now().Sub(good) < goodFor {
+	if good, ok := l.good.get(hash); ok && l.now().Sub(good) < goodFor {
 		return false
 	}
-	l.good.put(tokenID, l.now())
+	l.good.put(hash, l.now())
 	return true
 }
 
