@@ -1,7 +1,6 @@
 package dev
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -21,32 +20,40 @@ import (
 // apply brings about what a file of the demo says, unless it is what was applied last: what people changed in the
 // meantime is theirs.
 func (s *seed) apply(ctx context.Context, client *api.Client, file, parent string) error {
-	text, err := demo.Files.ReadFile(file)
+	content, err := demo.Files.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	text = []byte(s.config.localise(string(text)))
+	text := s.config.localise(string(content))
 	digest := s.digest(text)
 	if s.keep.Applied[file] == digest {
 		return nil
 	}
-	read, err := manifest.Decode("deploy/demo/"+file, bytes.NewReader(text), "")
-	if err != nil {
-		return err
-	}
 	request := &sallyportv1.ApplyRequest{Parent: parent}
-	for _, resource := range read.Resources {
-		packed, err := anypb.New(resource.Message)
-		if err != nil {
-			return fmt.Errorf("pack %s %s: %w", resource.Kind, resource.ID, err)
-		}
-		request.Resources = append(request.Resources, packed)
+	if request.Resources, err = read(file, text); err != nil {
+		return err
 	}
 	if _, err := sallyportv1connect.NewConfigServiceClient(client.HTTP, client.URL).Apply(ctx, request); err != nil {
 		return fmt.Errorf("apply deploy/demo/%s: %w", file, err)
 	}
 	s.keep.Applied[file] = digest
 	return s.keep.save()
+}
+
+func read(file, text string) ([]*anypb.Any, error) {
+	decoded, err := manifest.Decode("deploy/demo/"+file, strings.NewReader(text), "")
+	if err != nil {
+		return nil, err
+	}
+	var resources []*anypb.Any
+	for _, resource := range decoded.Resources {
+		packed, err := anypb.New(resource.Message)
+		if err != nil {
+			return nil, fmt.Errorf("pack %s %s: %w", resource.Kind, resource.ID, err)
+		}
+		resources = append(resources, packed)
+	}
+	return resources, nil
 }
 
 // localise puts our ports and paths in the place of the defaults, which the files are written with.
@@ -59,8 +66,8 @@ func (c Config) localise(text string) string {
 	).Replace(text)
 }
 
-// digest also covers what is not in the text: another client secret, or another control plane, is another content.
-func (s *seed) digest(text []byte) string {
+// digest also covers the secret, which is not in the text.
+func (s *seed) digest(text string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%d\n%s\n%s", len(text), text, s.clientSecret)
 	return hex.EncodeToString(h.Sum(nil))

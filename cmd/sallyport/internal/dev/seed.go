@@ -86,15 +86,18 @@ func (s *seed) makeOperator(ctx context.Context) error {
 }
 
 func (s *seed) makeTenant(ctx context.Context, t tenant) error {
-	_, err := sallyportv1connect.NewTenantServiceClient(s.operator.HTTP, s.operator.URL).CreateTenant(ctx, &sallyportv1.CreateTenantRequest{
+	service := sallyportv1connect.NewTenantServiceClient(s.operator.HTTP, s.operator.URL)
+	_, err := service.GetTenant(ctx, &sallyportv1.GetTenantRequest{Name: "tenants/" + t.id})
+	if connect.CodeOf(err) != connect.CodeNotFound {
+		return err
+	}
+	// What was applied last was applied to another database.
+	delete(s.keep.Applied, t.id+".yaml")
+	delete(s.keep.Applied, "platform.yaml")
+	_, err = service.CreateTenant(ctx, &sallyportv1.CreateTenantRequest{
 		TenantId: t.id, Tenant: &sallyportv1.Tenant{DisplayName: t.name, AuthHost: t.host("auth")},
 	})
-	if err == nil {
-		// What was applied last was applied to another database.
-		delete(s.keep.Applied, t.id+".yaml")
-		delete(s.keep.Applied, "platform.yaml")
-	}
-	return unlessThere(err)
+	return err
 }
 
 // makeAdmin takes the tenant's token of the last start, or has the operator make one.
@@ -117,12 +120,4 @@ func (s *seed) makeAdmin(ctx context.Context, t tenant) error {
 		return err
 	}
 	return forgetOthers(ctx, s.operator, parent, made.GetApiToken())
-}
-
-// unlessThere takes "it exists already" for success: an earlier start came so far.
-func unlessThere(err error) error {
-	if connect.CodeOf(err) == connect.CodeAlreadyExists {
-		return nil
-	}
-	return err
 }

@@ -50,7 +50,7 @@ func makeOwner(ctx context.Context, client *api.Client, parent, member string) (
 	_, err := members.CreateMember(ctx, &sallyportv1.CreateMemberRequest{
 		Parent: parent, MemberId: member, Member: &sallyportv1.Member{Role: sallyportv1.AdminRole_ADMIN_ROLE_OWNER},
 	})
-	if err := unlessThere(err); err != nil {
+	if err != nil && connect.CodeOf(err) != connect.CodeAlreadyExists { // an earlier start came so far
 		return nil, err
 	}
 	tokens := sallyportv1connect.NewApiTokenServiceClient(client.HTTP, client.URL)
