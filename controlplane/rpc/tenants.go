@@ -66,13 +66,11 @@ func (s tenants) UpdateTenant(ctx context.Context, r *v1.UpdateTenantRequest) (*
 }
 
 func (s tenants) DeleteTenant(ctx context.Context, r *v1.DeleteTenantRequest) (*v1.DeleteTenantResponse, error) {
-	scope, _, err := s.named(ctx, controlplane.KindTenant, "name", r.GetName())
-	if r.GetAllowMissing() && controlplane.KindOf(err) == controlplane.NotFound {
-		return &v1.DeleteTenantResponse{}, nil
+	name, err := controlplane.ParseName(r.GetName())
+	if err != nil || name.Kind != controlplane.KindTenant {
+		return nil, invalidName("name", form(controlplane.KindTenant))
 	}
-	if err != nil {
-		return nil, err
-	}
-	revision, err := s.Tenants.Delete(ctx, callerOf(ctx), scope, r.GetEtag(), r.GetValidateOnly())
-	return &v1.DeleteTenantResponse{Revision: revision.String()}, err
+	revision, err := s.Tenants.Delete(ctx, callerOf(ctx), tenant.Removal{ID: name.ID, Etag: r.GetEtag(), AllowMissing: r.GetAllowMissing(),
+		ValidateOnly: r.GetValidateOnly(), RequestID: r.GetRequestId(), Digest: digest(ctx, r)})
+	return &v1.DeleteTenantResponse{Revision: revision}, err
 }

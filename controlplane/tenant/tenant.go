@@ -112,39 +112,78 @@ func (s *Service) Create(ctx context.Context, caller *controlplane.Caller, set *
 	return &changeset.Result{Replayed: answer}, nil
 }
 
+// Removal asks for the end of a tenant.
+type Removal struct {
+	ID           string
+	Etag         string // if set, must be current
+	AllowMissing bool
+	ValidateOnly bool
+	RequestID    string
+	Digest       []byte
+}
+
 // Delete removes a tenant that has nothing left but its own settings and administrators, and that no edge pool serves.
-// Its id can be used again, its uid never is.
-func (s *Service) Delete(ctx context.Context, caller *controlplane.Caller, scope controlplane.Scope, etag string, validateOnly bool) (controlplane.Revision, error) {
+// Its id can be used again, its uid never is. It returns the token of the revision that removed it; "" if there was none.
+func (s *Service) Delete(ctx context.Context, caller *controlplane.Caller, q Removal) (string, error) {
 	if !caller.Operator() {
-		return controlplane.Revision{}, controlplane.OperatorError()
+		return "", controlplane.OperatorError()
 	}
-	var users []string
-	err := s.db.Read(ctx, controlplane.PlatformUID, func(tx *store.TenantTx) error {
+	// The tenant takes with it what it remembers, so the platform remembers this. It is another transaction: a retry after
+	// a crash in between finds the tenant gone.
+	answer, users, err := s.lookAround(ctx, caller, q)
+	if err != nil || answer != nil {
+		return string(answer), err
+	}
+	scope, err := s.Find(ctx, caller, q.ID)
+	if q.AllowMissing && controlplane.KindOf(err) == controlplane.NotFound {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	if len(users) > 0 {
+		return "", inUse("is served by", users)
+	}
+	var revision controlplane.Revision
+	err = s.db.Tenant(ctx, scope.UID, func(tx *store.TenantTx) error {
+		if q.ValidateOnly {
+			tx.DryRun()
+		}
+		var err error
+		revision, err = remove(tx, caller, scope, q.Etag)
+		if head := tx.Head(); q.ValidateOnly {
+			revision = head.Revision(controlplane.Config) // there will be no other to wait for
+		}
+		return err
+	})
+	if err != nil || q.RequestID == "" || q.ValidateOnly {
+		return revision.String(), err
+	}
+	return revision.String(), s.db.Tenant(ctx, controlplane.PlatformUID, func(tx *store.TenantTx) error {
+		return tx.RememberRequest(caller, q.RequestID, q.Digest, []byte(revision.String()))
+	})
+}
+
+// lookAround asks the platform for the answer that this request got before, and for the pools that serve the tenant.
+func (s *Service) lookAround(ctx context.Context, caller *controlplane.Caller, q Removal) (answer []byte, users []string, err error) {
+	err = s.db.Read(ctx, controlplane.PlatformUID, func(tx *store.TenantTx) error {
+		answer, users = nil, nil
+		if q.RequestID != "" {
+			remembered, seen, err := tx.SeenRequest(caller, q.RequestID, q.Digest)
+			if err != nil || seen {
+				answer = remembered
+				return err
+			}
+		}
 		pools, err := tx.AllResources(controlplane.KindEdgePool)
-		users = nil
 		for _, p := range pools {
-			if slices.Contains(p.Spec.(*controlplane.EdgePool).Tenants, scope.ID) {
+			if slices.Contains(p.Spec.(*controlplane.EdgePool).Tenants, q.ID) {
 				users = append(users, controlplane.Name{Kind: p.Kind, ID: p.ID}.String())
 			}
 		}
 		return err
 	})
-	if err != nil {
-		return controlplane.Revision{}, err
-	}
-	if len(users) > 0 {
-		return controlplane.Revision{}, inUse("is served by", users)
-	}
-	var revision controlplane.Revision
-	err = s.db.Tenant(ctx, scope.UID, func(tx *store.TenantTx) error {
-		if validateOnly {
-			tx.DryRun()
-		}
-		var err error
-		revision, err = remove(tx, caller, scope, etag)
-		return err
-	})
-	return revision, err
+	return answer, users, err
 }
 
 func remove(tx *store.TenantTx, caller *controlplane.Caller, scope controlplane.Scope, etag string) (controlplane.Revision, error) {

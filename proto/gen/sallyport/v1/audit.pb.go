@@ -1079,7 +1079,7 @@ type ConfigChange struct {
 	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
 	// Who: a member's, operator's or edge's name.
 	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
-	// `apiToken`, `operator`, `edge` or `system`.
+	// `apiToken`, `operator`, `edge`, `system`, or `bootstrap` for the making of the first operator.
 	ActorKind string `protobuf:"bytes,4,opt,name=actor_kind,json=actorKind,proto3" json:"actor_kind,omitempty"`
 	// The caller's address.
 	Ip string `protobuf:"bytes,5,opt,name=ip,proto3" json:"ip,omitempty"`

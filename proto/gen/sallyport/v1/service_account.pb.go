@@ -877,7 +877,7 @@ func (x *ListServiceAccountTokensRequest) GetParent() string {
 // Response of ListServiceAccountTokens.
 type ListServiceAccountTokensResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Newest first; at most 100 exist at a time.
+	// Newest first, ended ones too; at most 100 work at a time.
 	Tokens        []*ServiceAccountToken `protobuf:"bytes,1,rep,name=tokens,proto3" json:"tokens,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
