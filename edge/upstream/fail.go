@@ -30,12 +30,12 @@ func (a *Answer) fail(ctx context.Context, c Call, err error) {
 		a.Err, a.Denial = cut, exchange.Deny(cut.Reason)
 		return
 	}
-	if c.Body != nil && c.Body.Failed() != nil && cause == nil {
+	if c.Body != nil && c.Body.Failed() != nil && !errors.Is(cause, errTimeout) {
 		a.Denial = clientFailed(c.Body.Failed())
 		return
 	}
 	if cause != nil && !errors.Is(cause, errTimeout) {
-		return // the client left: there is nobody to tell
+		panic(http.ErrAbortHandler) // the client left: there is nobody to tell, and net/http would say 200
 	}
 	reason := policy.UpstreamBadResponse
 	switch {
