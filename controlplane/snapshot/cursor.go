@@ -2,10 +2,8 @@ package snapshot
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/hpke"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -199,123 +197,4 @@ func wrapDataKey(edge Edge, tenant controlplane.UID, keyset []byte) ([]byte, err
 		return nil, fmt.Errorf("wrap the data key for edge %s: %w", edge.UID, err)
 	}
 	return sealed, nil
-}
-
-// Applied takes in that the edge enforces something it was sent.
-func (s *Stream) Applied(m *edgev1.Applied) {
-	uid := controlplane.UID(m.TenantUid)
-	s.mu.Lock()
-	c := s.cursors[uid]
-	if c == nil {
-		s.mu.Unlock()
-		return // it left the pool meanwhile
-	}
-	var moved bool
-	for _, l := range []controlplane.Lane{controlplane.Urgent, controlplane.Config} {
-		p := c.lane(l)
-		at, _ := pointOf(l, m.At)
-		// Only what was offered can be acknowledged: an edge cannot claim a revision that it was never sent.
-		if p.flying != (point{}) && at == p.flying {
-			*p = progress{have: at}
-			moved = true
-			if l == controlplane.Config {
-				c.staleness = c.offered
-			}
-		}
-	}
-	c.closedApps = m.ClosedApps
-	s.mu.Unlock()
-	if !moved {
-		s.log.Warn("edge acknowledged what it was not sent", "tenant_uid", m.TenantUid, "at", m.At.String())
-		return
-	}
-	s.acknowledge(c)
-	s.mark(uid, true, true, false)
-}
-
-// maxDetail bounds what is kept of an edge's explanation.
-const maxDetail = 1 << 10
-
-// refusal is the stored form of why an edge keeps its last good state.
-type refusal struct {
-	Lane    controlplane.Lane `json:"lane"`
-	Offered int64             `json:"offered"`
-	Reason  string            `json:"reason"`
-	Detail  string            `json:"detail"`
-}
-
-// Refused takes in that the edge kept what it had. If it could not follow, it is sent everything once; what it cannot
-// use is not offered again.
-func (s *Stream) Refused(m *edgev1.Refused) {
-	uid := controlplane.UID(m.TenantUid)
-	l := controlplane.Config
-	if m.Lane == edgev1.Lane_LANE_URGENT {
-		l = controlplane.Urgent
-	}
-	if len(m.Detail) > maxDetail {
-		m.Detail = m.Detail[:maxDetail]
-	}
-	offered, _ := pointOf(l, m.Offered)
-	s.mu.Lock()
-	c := s.cursors[uid]
-	if c == nil {
-		s.mu.Unlock()
-		return
-	}
-	p := c.lane(l)
-	again := false
-	switch m.Reason {
-	case edgev1.RefusedReason_REFUSED_REASON_BAD_ROOT, edgev1.RefusedReason_REFUSED_REASON_WRONG_BASE, edgev1.RefusedReason_REFUSED_REASON_BAD_SIGNATURE:
-		again = p.retried != offered
-	}
-	p.flying, p.whole = point{}, again
-	if again {
-		p.retried = offered
-	} else {
-		p.refused, p.why = offered, &refusal{l, offered.number, m.Reason.String(), m.Detail}
-	}
-	c.keySent = "" // it may have thrown the key away with the rest
-	s.mu.Unlock()
-	s.log.Warn("edge refused an update", "tenant_uid", m.TenantUid, "lane", string(l), "offered", offered.number,
-		"reason", m.Reason.String(), "detail", m.Detail, "retry", again)
-	s.p.cfg.Metrics.refused(m.Reason)
-	if !again {
-		s.acknowledge(c)
-	}
-	s.mark(uid, true, true, false)
-}
-
-// reacknowledge records all of it again.
-func (s *Stream) reacknowledge() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range s.cursors {
-		if c.config.have != (point{}) || c.urgent.have != (point{}) {
-			s.acknowledgeLocked(c)
-		}
-	}
-}
-
-// acknowledge records how far the edge is.
-func (s *Stream) acknowledge(c *cursor) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.acknowledgeLocked(c)
-}
-
-func (s *Stream) acknowledgeLocked(c *cursor) {
-	ack := store.Ack{EdgeUID: s.edge.UID, TenantUID: c.tenant}
-	ack.Lineage, ack.MaxStaleness, ack.ClosedApps = c.slot.view.Load().head.Lineage, c.staleness, c.closedApps
-	if c.config.have.lineage == ack.Lineage {
-		ack.Config = c.config.have.number
-	}
-	if c.urgent.have.lineage == ack.Lineage {
-		ack.Urgent = c.urgent.have.number
-	}
-	if why := cmp.Or(c.urgent.why, c.config.why); why != nil {
-		// A struct of strings and numbers always marshals.
-		ack.Refused, _ = json.Marshal(why)
-	}
-	// Under the lock, so that two acknowledgements of one tenant are recorded in their order.
-	s.p.cfg.Acked(ack)
 }

@@ -3,7 +3,9 @@ package snapshot
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -128,9 +130,8 @@ func (t *tenant) followed() bool {
 	return false
 }
 
-// refresh reads what has changed and publishes it. It returns false when the tenant is no more: pools name it no longer,
-// so its streams drop it by the platform's view. A failure leaves the
-// tenant behind, and the next comparison wakes it again.
+// refresh brings the views up to date. It returns false when the tenant is no more: pools name it no longer, so its
+// streams drop it by the platform's view. A failure leaves the tenant behind, and the next comparison wakes it again.
 func (t *tenant) refresh(ctx context.Context) bool {
 	t.mu.Lock()
 	needed := t.behind && t.followed()
@@ -167,58 +168,59 @@ func (t *tenant) refresh(ctx context.Context) bool {
 	return true
 }
 
+// load reads what has changed and publishes it. Once the rows have taken in a step, all views must: whatever fails after
+// that, the next load starts over from nothing.
 func (t *tenant) load(ctx context.Context, at time.Time) error {
-	step, err := t.read(ctx)
+	rows, err := t.read(ctx)
 	if err != nil {
 		return err
 	}
-	if t.uid == controlplane.PlatformUID {
-		if err := t.p.refit(ctx, t.rows); err != nil {
-			return err
-		}
-	}
-	t.mu.Lock()
-	slots := make([]*slot, 0, len(t.slots))
-	for _, sl := range t.slots {
-		slots = append(slots, sl)
-	}
-	t.mu.Unlock()
-	views := make(map[*slot]*view, len(slots))
-	for _, sl := range slots {
-		v, err := t.rows.viewFor(sl.pool, sl.view.Load(), step)
-		if err == nil {
-			v.issued = at
-			v.signed, err = t.p.cfg.Signer.head(sl.pool, v.head, v.config, v.urgent, at)
-		}
-		if err != nil {
-			// The step is in the rows but not in all views: start over from nothing next time.
-			t.rows = newAssembly(t.p.compress)
-			return err
-		}
-		views[sl] = v
+	views, err := t.build(ctx, rows, at)
+	if err != nil {
+		t.rows = newAssembly(t.p.compress)
+		return err
 	}
 	t.publish(views, at)
 	return nil
 }
 
-// read brings the rows up to date. A history that is not the continuation of what is held is read from its beginning.
-func (t *tenant) read(ctx context.Context) (*step, error) {
+// read returns what has changed since the rows that are held, or everything if the history is not their continuation.
+func (t *tenant) read(ctx context.Context) (*store.SnapshotRows, error) {
 	held := t.rows.head
 	rows, err := t.p.cfg.Store.Snapshot(ctx, t.uid, held.Config, held.Urgent)
+	if err != nil || held.Lineage == "" || rows.Head.Lineage == held.Lineage {
+		return rows, err
+	}
+	t.log.WarnContext(ctx, "the tenant's history is another one", "was", held.Lineage, "is", rows.Head.Lineage)
+	return t.p.cfg.Store.Snapshot(ctx, t.uid, 0, 0)
+}
+
+func (t *tenant) build(ctx context.Context, rows *store.SnapshotRows, at time.Time) (map[*slot]*view, error) {
+	step, err := t.rows.apply(rows)
 	if err != nil {
 		return nil, err
 	}
-	if held.Lineage != "" && rows.Head.Lineage != held.Lineage {
-		t.log.WarnContext(ctx, "the tenant's history is another one", "was", held.Lineage, "is", rows.Head.Lineage)
-		if rows, err = t.p.cfg.Store.Snapshot(ctx, t.uid, 0, 0); err != nil {
+	if t.uid == controlplane.PlatformUID {
+		if err := t.p.refit(ctx, t.rows); err != nil {
 			return nil, err
 		}
 	}
-	step, err := t.rows.apply(rows)
-	if err != nil {
-		t.rows = newAssembly(t.p.compress)
+	t.mu.Lock()
+	slots := slices.Collect(maps.Values(t.slots))
+	t.mu.Unlock()
+	views := make(map[*slot]*view, len(slots))
+	for _, sl := range slots {
+		v, err := t.rows.viewFor(sl.pool, sl.view.Load(), step)
+		if err != nil {
+			return nil, err
+		}
+		v.issued = at
+		if v.signed, err = t.p.cfg.Signer.head(sl.pool, v.head, v.config, v.urgent, at); err != nil {
+			return nil, err
+		}
+		views[sl] = v
 	}
-	return step, err
+	return views, nil
 }
 
 func (t *tenant) publish(views map[*slot]*view, at time.Time) {
