@@ -56,7 +56,7 @@ func (w *world) resume(t testing.TB) {
 	if !t.Failed() {
 		return
 	}
-	w.arrived()
+	w.arrived(t, name("what is left"), 0)
 	for _, tenant := range []string{tenantA, tenantB} {
 		w.decided(t, name("what is left"), tenant, 0)
 	}
@@ -88,7 +88,7 @@ func (w *world) run(t *testing.T, r *row) {
 	w.answered(t, r, got)
 	records := w.recorded(t, r, got)
 	wall(t, r, sent, got, records)
-	w.upstreamGot(t, r, records, before)
+	w.upstreamGot(t, r, got.followed, records, before)
 	w.honest(t, r, 5)
 }
 
@@ -157,9 +157,13 @@ func (w *world) recorded(t testing.TB, r *row, got outcome) []*sallyportv1.Acces
 }
 
 // upstreamGot is O1, O2 and O3, and what the row itself wants.
-func (w *world) upstreamGot(t testing.TB, r *row, records []*sallyportv1.AccessEvent, before int) {
+func (w *world) upstreamGot(t testing.TB, r *row, followed bool, records []*sallyportv1.AccessEvent, before int) {
 	t.Helper()
-	arrived := w.arrived()
+	n := len(r.upstream)
+	if followed {
+		n++
+	}
+	arrived := w.arrived(t, r, n)
 	size := 0
 	for _, got := range arrived {
 		size += got.Size

@@ -65,6 +65,10 @@ func (w *world) sendHTTP1(t testing.TB, r *row, raw string) outcome {
 			return got
 		}
 		got.replies = append(got.replies, one)
+		if one.status == http.StatusSwitchingProtocols {
+			got.fate = fateSocket
+			return got
+		}
 	}
 	if r.answers[len(r.answers)-1].fate == fateOpen {
 		<-sent
@@ -140,14 +144,10 @@ func (w *world) dial(t testing.TB, sni, protocol string) (conn *tls.Conn, alert 
 
 func alertOf(t testing.TB, err error) string {
 	t.Helper()
-	alert := tls.AlertError(0)
-	if !errors.As(err, &alert) {
+	// crypto/tls has no type for an alert that came over TCP.
+	_, alert, ok := strings.Cut(err.Error(), "remote error: tls: ")
+	if !ok {
 		t.Fatalf("the handshake failed without an alert: %v", err)
 	}
-	switch uint8(alert) {
-	case 112:
-		return fateAlert + "unrecognized_name"
-	default:
-		return fateAlert + alert.Error()
-	}
+	return fateAlert + strings.ReplaceAll(alert, " ", "_")
 }

@@ -66,15 +66,29 @@ func (w *world) flush(t testing.TB, tenant string) {
 	}
 }
 
-// arrived are the requests that upstreams received and that were not looked at yet.
-func (w *world) arrived() []*edgetest.Received {
+// arrived are the requests that upstreams received and that were not looked at yet. It waits for n: one that is cut off is
+// received only when the edge has closed its connection.
+func (w *world) arrived(t testing.TB, after fmt.Stringer, n int) []*edgetest.Received {
+	t.Helper()
+	deadline := time.After(patience)
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
 	var fresh []*edgetest.Received
-	for i, u := range w.upstreams {
-		all := u.Received()
-		fresh = append(fresh, all[w.received[i]:]...)
-		w.received[i] = len(all)
+	for {
+		for i, u := range w.upstreams {
+			all := u.Received()
+			fresh = append(fresh, all[w.received[i]:]...)
+			w.received[i] = len(all)
+		}
+		if len(fresh) >= n {
+			return fresh
+		}
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			t.Fatalf("%s: upstreams received %d requests, want %d: %+v", after, len(fresh), n, fresh)
+		}
 	}
-	return fresh
 }
 
 // bytes is how much all upstreams have received.
@@ -227,7 +241,7 @@ func (w *world) honest(t testing.TB, after fmt.Stringer, n int) {
 	if n != 0 {
 		t.Errorf("%s: O4: %d records too few", after, n)
 	}
-	for _, got := range w.arrived() {
+	for _, got := range w.arrived(t, after, 0) {
 		if got.Bad != nil || !strings.HasPrefix(got.Target, "/honest/") || strings.Join(got.Values("X-Sallyport-User"), "") != w.bob {
 			t.Errorf("%s: O7: the upstream received %s %s after the row was over (%v)", after, got.Method, got.Target, got.Bad)
 		}

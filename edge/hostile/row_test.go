@@ -2,9 +2,11 @@ package hostile_test
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,8 +34,9 @@ import (
 //	> TRAILER NAME: VALUE … a field of the block after the data
 //	< STATUS REASON FATE
 //	                    an answer: its status, the reason in its audit record, and whether the connection goes on (open) or
-//	                    ends (closed). The reason net/http means that the parser refused before there was a request to decide
-//	                    on, so there is no record. One line for each answer.
+//	                    ends (closed), or became another (socket). The reason net/http means that the parser refused before
+//	                    there was a request to decide on, so there is no record; "-" is that of what is not final. One line for
+//	                    each answer.
 //	< alert NAME        the handshake fails
 //	< reset             the stream is reset (HTTP/2)
 //	< nothing FATE      there is no answer
@@ -65,7 +68,7 @@ type row struct {
 type answer struct {
 	status  int    // 0: none
 	reason  string // of the record; byParser: there is none
-	fate    string // open or closed; reset; an alert's name
+	fate    string // open, closed or socket; reset; an alert's name
 	has     []string
 	lacks   []string
 	handled bool // by the pipeline: it leaves a record
@@ -86,6 +89,7 @@ const (
 	fateOpen   = "open"
 	fateClosed = "closed"
 	fateReset  = "reset"
+	fateSocket = "socket"
 	fateAlert  = "alert "
 )
 
@@ -235,12 +239,12 @@ func (c *block) answer(text string) answer {
 		return answer{fate: fateReset}
 	case len(words) == 2 && words[0] == "nothing":
 		return answer{fate: words[1]}
-	case len(words) == 3 && (words[2] == fateOpen || words[2] == fateClosed):
+	case len(words) == 3 && (words[2] == fateOpen || words[2] == fateClosed || words[2] == fateSocket):
 		status, err := strconv.Atoi(words[0])
 		if err != nil {
 			c.fail("status %q", words[0])
 		}
-		return answer{status: status, reason: words[1], fate: words[2], handled: words[1] != byParser}
+		return answer{status: status, reason: words[1], fate: words[2], handled: words[1] != byParser && status >= 200 || status == http.StatusSwitchingProtocols}
 	}
 	c.fail("what answer is %q?", text)
 	return answer{}
@@ -298,7 +302,7 @@ func (c *block) rows() []*row {
 // splitAsk reads "[WHO] METHOD TARGET".
 func splitAsk(c *block, ask string) (who, method, target string) {
 	who, rest, _ := strings.Cut(ask, " ")
-	if who == strings.ToUpper(who) {
+	if !slices.Contains([]string{"alice", "bob", "mallory", "ci"}, who) {
 		who, rest = "", ask
 	}
 	method, target, ok := strings.Cut(rest, " ")

@@ -88,6 +88,7 @@ func configA(upstream1, upstream2 string) []proto.Message {
 			operation("public", "/public/**", "*"),
 			operation("public-socket", "/public/**", "WEBSOCKET"),
 			operation("admin", "/admin/**", "GET", "POST"),
+			operation("admin-other", "/admin/**", "*"), // nobody's; without it PUT /admin would be "use"
 			operation("api", "/api/**", "*"),
 			operation("use", "/**", "*"),
 			operation("socket", "/**", "WEBSOCKET"),
@@ -125,11 +126,15 @@ func configA(upstream1, upstream2 string) []proto.Message {
 }
 
 func configB(upstream string) []proto.Message {
+	app := edgetest.App("bravo-app", upstream, hostAppB)
+	app.Operations = append(app.Operations, operation("public", "/public/**", "*"))
 	return []proto.Message{
 		&edgev1.Tenant{Id: "bravo", Uid: tenantB, DisplayName: "Bravo", AuthHost: "login.b.test", Session: edgetest.Limits(12*time.Hour, time.Hour)},
 		provider("idp-uid-b"), group("bravo"),
-		edgetest.App("bravo-app", upstream, hostAppB),
-		&edgev1.Policy{Id: "bravo", Uid: "policy-uid-bravo", Apps: []string{"bravo-app"}, Rules: []*edgev1.Rule{allow("all", "group:bravo", "read", "write", "socket")}},
+		app,
+		&edgev1.Policy{Id: "bravo", Uid: "policy-uid-bravo", Apps: []string{"bravo-app"}, Rules: []*edgev1.Rule{
+			allow("all", "group:bravo", "read", "write", "socket"), allow("public", "anyone", "public"),
+		}},
 	}
 }
 

@@ -47,15 +47,13 @@ func (a *Answer) fail(ctx context.Context, c Call, err error) {
 	a.Denial = &exchange.Denial{Outcome: exchange.Allowed, Reason: reason, Err: err}
 }
 
-// clientFailed is said to a client whose own body could not be read to its end.
+// clientFailed is said to a client whose own body could not be read to its end. The request was allowed, and the upstream
+// may have acted on its beginning: nobody who reads the record should think that it received nothing.
 func clientFailed(err error) *exchange.Denial {
+	d := &exchange.Denial{Outcome: exchange.Allowed, Reason: policy.RequestMalformedFraming, Detail: "The body is malformed or incomplete.", Close: true, Err: err}
 	if listener.Stalled(err) {
-		d := exchange.Refuse(policy.RequestMalformedFraming, "The body did not arrive in time.")
-		d.Status, d.Close, d.Err = http.StatusRequestTimeout, true, err
-		return d
+		d.Status, d.Detail = http.StatusRequestTimeout, "The body did not arrive in time."
 	}
-	d := exchange.Refuse(policy.RequestMalformedFraming, "The body is malformed or incomplete.")
-	d.Close, d.Err = true, err
 	return d
 }
 
