@@ -96,8 +96,8 @@ type Change struct {
 	Raw []*edgev1.Resource
 }
 
-// update makes the signed update for a change.
-func (c *ControlPlane) update(t testing.TB, uid string, lane edgev1.Lane, change Change) *edgev1.Update {
+// Update makes the signed update for a change.
+func (c *ControlPlane) Update(t testing.TB, uid string, lane edgev1.Lane, change Change) *edgev1.Update {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := c.tenant(t, uid)

@@ -167,7 +167,7 @@ func (e *Edge) Publish(t testing.TB) {
 // Apply sends a change, and wants it applied.
 func (e *Edge) Apply(t testing.TB, tenantUID string, lane edgev1.Lane, change Change) *edgev1.Applied {
 	t.Helper()
-	applied, refused := e.Node.Store.Apply(e.ControlPlane.update(t, tenantUID, lane, change))
+	applied, refused := e.Node.Store.Apply(e.ControlPlane.Update(t, tenantUID, lane, change))
 	if refused != nil {
 		t.Fatalf("edgetest: the edge refused an update: %v", refused)
 	}
