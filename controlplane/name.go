@@ -3,6 +3,7 @@ package controlplane
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -19,10 +20,8 @@ const PlatformParent = "platform"
 // ParseName reads a resource name. It says nothing of whether the resource exists.
 func ParseName(name string) (Name, error) {
 	segments := strings.Split(name, "/")
-	for _, s := range segments {
-		if s == "" {
-			return Name{}, fmt.Errorf("%q is not a resource name", name)
-		}
+	if slices.Contains(segments, "") {
+		return Name{}, fmt.Errorf("%q is not a resource name", name)
 	}
 	switch {
 	case len(segments) == 2 && segments[0] == "tenants":

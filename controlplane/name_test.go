@@ -22,9 +22,11 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "tenants", "tenants/", "/acme", "tenants/acme/", "tenants/acme/apps", "tenants/acme/apps/", "tenants//apps/x",
+	for _, text := range []string{
+		"", "tenants", "tenants/", "/acme", "tenants/acme/", "tenants/acme/apps", "tenants/acme/apps/", "tenants//apps/x",
 		"tenants/acme/apps/x/y", "tenants/acme/edges/x", "tenants/acme/edgePools/x", "tenants/acme/tenants/x", "platform", "platform/apps/x", "platform/edgePools/x",
-		"edgePools", "edgePools/dev/edges", "edgePools/dev/apps/x", "tenants/acme/nothings/x"} {
+		"edgePools", "edgePools/dev/edges", "edgePools/dev/apps/x", "tenants/acme/nothings/x",
+	} {
 		if got, err := controlplane.ParseName(text); err == nil {
 			t.Errorf("%q is read as %+v", text, got)
 		}

@@ -50,9 +50,11 @@ func Lesser(a, b AdminRole) AdminRole {
 func RoleError(p Permission) *Error {
 	for _, role := range ranks {
 		if role.Can(p) {
-			return &Error{Kind: Denied, Reason: ReasonRoleRequired,
+			return &Error{
+				Kind: Denied, Reason: ReasonRoleRequired,
 				Message:  "the role " + string(role) + " is required",
-				Metadata: map[string]string{"role": string(role)}}
+				Metadata: map[string]string{"role": string(role)},
+			}
 		}
 	}
 	return OperatorError()
@@ -60,8 +62,10 @@ func RoleError(p Permission) *Error {
 
 // OperatorError refuses what only the operator of the service may do.
 func OperatorError() *Error {
-	return &Error{Kind: Denied, Reason: ReasonRoleRequired, Message: "only an operator of the service may do this",
-		Metadata: map[string]string{"role": "OPERATOR"}}
+	return &Error{
+		Kind: Denied, Reason: ReasonRoleRequired, Message: "only an operator of the service may do this",
+		Metadata: map[string]string{"role": "OPERATOR"},
+	}
 }
 
 // Require returns an error unless the caller's role allows p.

@@ -18,8 +18,10 @@ func (l *SessionLimits) Check(at string) []Violation {
 	if l == nil || l.AbsoluteLifetime == nil || l.IdleTimeout == nil || *l.IdleTimeout <= *l.AbsoluteLifetime {
 		return nil
 	}
-	return []Violation{{Field: at + ".idle_timeout", Reason: ReasonFieldInvalid,
-		Description: "must not be longer than absolute_lifetime"}}
+	return []Violation{{
+		Field: at + ".idle_timeout", Reason: ReasonFieldInvalid,
+		Description: "must not be longer than absolute_lifetime",
+	}}
 }
 
 // References is empty.

@@ -2,6 +2,7 @@ package controlplane
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -83,14 +84,7 @@ func principalReference(principal string) (Kind, string, bool) {
 	}
 }
 
-func isPredefinedRole(id string) bool {
-	for _, predefined := range PredefinedRoles {
-		if id == predefined {
-			return true
-		}
-	}
-	return false
-}
+func isPredefinedRole(id string) bool { return slices.Contains(PredefinedRoles, id) }
 
 // Role is a set of operations. Field meanings: sallyport.v1.Role.
 type Role struct {

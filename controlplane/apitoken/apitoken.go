@@ -44,8 +44,10 @@ func New(config Config) *Service {
 func (s *Service) Create(ctx context.Context, caller *controlplane.Caller, set *changeset.Set) (*controlplane.Resource, string, error) {
 	item := &set.Items[0]
 	if item.ID == authn.BootstrapID && set.Scope.UID == controlplane.PlatformUID {
-		return nil, "", controlplane.InvalidFields(controlplane.Violation{Field: "api_token_id", Reason: controlplane.ReasonFieldInvalid,
-			Description: "is reserved"})
+		return nil, "", controlplane.InvalidFields(controlplane.Violation{
+			Field: "api_token_id", Reason: controlplane.ReasonFieldInvalid,
+			Description: "is reserved",
+		})
 	}
 	minted := token.Mint(token.API)
 	write, at := item.Write, item.At
@@ -81,8 +83,10 @@ func (s *Service) limit(spec *controlplane.APIToken, at string) error {
 		spec.ExpireTime = &end
 	}
 	if end := *spec.ExpireTime; !end.After(now) || end.After(now.Add(maxLifetime)) {
-		return controlplane.InvalidFields(controlplane.Violation{Field: at + ".expire_time", Reason: controlplane.ReasonFieldInvalid,
-			Description: "must be in the future, and within 366 days"})
+		return controlplane.InvalidFields(controlplane.Violation{
+			Field: at + ".expire_time", Reason: controlplane.ReasonFieldInvalid,
+			Description: "must be in the future, and within 366 days",
+		})
 	}
 	return nil
 }
@@ -98,8 +102,10 @@ func (s *Service) succeed(set *changeset.Set) {
 	set.Items[0].Write = func(current *controlplane.Resource) (changeset.Desired, error) {
 		desired, err := write(current)
 		if err == nil && desired.Spec.(*controlplane.APIToken).Role != controlplane.Owner {
-			err = controlplane.InvalidFields(controlplane.Violation{Field: set.Items[0].At + ".role", Reason: controlplane.ReasonFieldInvalid,
-				Description: "the first operator must be an owner"})
+			err = controlplane.InvalidFields(controlplane.Violation{
+				Field: set.Items[0].At + ".role", Reason: controlplane.ReasonFieldInvalid,
+				Description: "the first operator must be an owner",
+			})
 		}
 		return desired, err
 	}
@@ -136,10 +142,13 @@ func (s *Service) bootstrap(ctx context.Context, allowed func(*store.TenantTx, t
 		}
 		end := now.Add(bootstrapLifetime)
 		for _, r := range []*controlplane.Resource{
-			{Kind: controlplane.KindMember, ID: authn.BootstrapID, DisplayName: "Makes the first operator",
-				Spec: &controlplane.Member{Role: controlplane.Owner}},
+			{
+				Kind: controlplane.KindMember, ID: authn.BootstrapID, DisplayName: "Makes the first operator",
+				Spec: &controlplane.Member{Role: controlplane.Owner},
+			},
 			{Kind: controlplane.KindAPIToken, ID: authn.BootstrapID, Spec: &controlplane.APIToken{
-				Member: "platform/members/" + authn.BootstrapID, Role: controlplane.Owner, ExpireTime: &end}},
+				Member: "platform/members/" + authn.BootstrapID, Role: controlplane.Owner, ExpireTime: &end,
+			}},
 		} {
 			if _, err := s.changes.PutIn(tx, caller, r); err != nil {
 				return err
@@ -176,8 +185,10 @@ func (s *Service) noOperator(tx *store.TenantTx, now time.Time) error {
 			continue
 		}
 		if t.ExpireTime != nil && t.ExpireTime.After(now) {
-			return &controlplane.Error{Kind: controlplane.Precondition, Reason: "OPERATOR_EXISTS",
-				Message: "there is an operator already: " + t.Member}
+			return &controlplane.Error{
+				Kind: controlplane.Precondition, Reason: "OPERATOR_EXISTS",
+				Message: "there is an operator already: " + t.Member,
+			}
 		}
 	}
 	return nil

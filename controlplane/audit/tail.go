@@ -26,8 +26,10 @@ func (s *Service) tail(ctx context.Context, ready func() error, next func() erro
 	case s.tails <- struct{}{}:
 		defer func() { <-s.tails }()
 	default:
-		return &controlplane.Error{Kind: controlplane.Exhausted, Reason: controlplane.ReasonQuota, RetryAfter: time.Minute,
-			Message: "too many tails are open", Metadata: map[string]string{"quota": "tails", "limit": fmt.Sprint(maxTails)}}
+		return &controlplane.Error{
+			Kind: controlplane.Exhausted, Reason: controlplane.ReasonQuota, RetryAfter: time.Minute,
+			Message: "too many tails are open", Metadata: map[string]string{"quota": "tails", "limit": fmt.Sprint(maxTails)},
+		}
 	}
 	if err := next(); err != nil {
 		return err
@@ -99,8 +101,10 @@ func (s *Service) TailEvents(ctx context.Context, caller *controlplane.Caller, s
 	if err := caller.Enter(scope.UID); err != nil {
 		return err
 	}
-	t := &eventTail{seen: map[string]time.Time{}, newest: time.Now().Add(-overlap),
-		query: store.AccessEventQuery{App: app, Outcome: outcome, Limit: page}}
+	t := &eventTail{
+		seen: map[string]time.Time{}, newest: time.Now().Add(-overlap),
+		query: store.AccessEventQuery{App: app, Outcome: outcome, Limit: page},
+	}
 	return s.tail(ctx, ready, func() error {
 		var found []Event
 		err := s.db.Read(ctx, scope.UID, func(tx *store.TenantTx) error {

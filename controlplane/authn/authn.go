@@ -41,14 +41,18 @@ func New(config Config) *Authenticator {
 // Authenticate returns who sends the given Authorization headers from an address.
 func (a *Authenticator) Authenticate(ctx context.Context, authorization []string, ip netip.Addr) (*controlplane.Caller, error) {
 	if len(authorization) == 0 {
-		return nil, &controlplane.Error{Kind: controlplane.Unauthenticated, Reason: controlplane.ReasonTokenMissing,
-			Message: "send an API token: `Authorization: Bearer spa_…`"}
+		return nil, &controlplane.Error{
+			Kind: controlplane.Unauthenticated, Reason: controlplane.ReasonTokenMissing,
+			Message: "send an API token: `Authorization: Bearer spa_…`",
+		}
 	}
 	presented, ok := read(authorization)
 	if ok && a.limiter.refuses(ip, presented.Hash()) {
-		return nil, &controlplane.Error{Kind: controlplane.Exhausted, Reason: controlplane.ReasonRate,
+		return nil, &controlplane.Error{
+			Kind: controlplane.Exhausted, Reason: controlplane.ReasonRate,
 			Message:  "too many invalid credentials from this address",
-			Metadata: map[string]string{"limit": limitText}, RetryAfter: time.Second}
+			Metadata: map[string]string{"limit": limitText}, RetryAfter: time.Second,
+		}
 	}
 	if !ok {
 		return nil, a.refuse(ip)

@@ -52,8 +52,10 @@ func (r *run) checkToken(spec *controlplane.APIToken) []controlplane.Violation {
 	if err == nil && name.Kind == controlplane.KindMember && spec.Member == r.set.Scope.Name(name.Kind, name.ID) {
 		return nil
 	}
-	return []controlplane.Violation{{Field: "member", Reason: controlplane.ReasonFieldInvalid,
-		Description: "must be a member's name: " + r.set.Scope.Parent() + "/members/{member}"}}
+	return []controlplane.Violation{{
+		Field: "member", Reason: controlplane.ReasonFieldInvalid,
+		Description: "must be a member's name: " + r.set.Scope.Parent() + "/members/{member}",
+	}}
 }
 
 func (r *run) add(at string, found ...controlplane.Violation) {
@@ -100,8 +102,10 @@ func (r *run) references() error {
 			if err != nil {
 				return err
 			}
-			r.add(c.at, controlplane.Violation{Field: ref.Field, Reason: controlplane.ReasonReferenceNotFound, Suggestion: suggestion,
-				Description: fmt.Sprintf("%s %q does not exist", noun(ref.Kind), ref.ID)})
+			r.add(c.at, controlplane.Violation{
+				Field: ref.Field, Reason: controlplane.ReasonReferenceNotFound, Suggestion: suggestion,
+				Description: fmt.Sprintf("%s %q does not exist", noun(ref.Kind), ref.ID),
+			})
 		}
 	}
 	return nil
@@ -157,8 +161,10 @@ func (r *run) referrers() error {
 		if more := len(names) - told; more > 0 {
 			text += fmt.Sprintf(" and %d more", more)
 		}
-		return &controlplane.Error{Kind: controlplane.Precondition, Reason: controlplane.ReasonInUse,
-			Message: fmt.Sprintf("%s is in use by %s", r.name(c.kind, c.id), text), Metadata: map[string]string{"referrers": text}}
+		return &controlplane.Error{
+			Kind: controlplane.Precondition, Reason: controlplane.ReasonInUse,
+			Message: fmt.Sprintf("%s is in use by %s", r.name(c.kind, c.id), text), Metadata: map[string]string{"referrers": text},
+		}
 	}
 	return nil
 }

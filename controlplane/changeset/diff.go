@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 )
@@ -192,11 +193,11 @@ func sorted(list []any) []string {
 func canonical(value any) string {
 	switch v := value.(type) {
 	case map[string]any:
-		text := "{"
-		for _, field := range slices.Sorted(maps.Keys(v)) {
-			text += fmt.Sprintf("%q:%s,", field, canonical(v[field]))
+		fields := slices.Sorted(maps.Keys(v))
+		for i, field := range fields {
+			fields[i] = fmt.Sprintf("%q:%s", field, canonical(v[field]))
 		}
-		return text + "}"
+		return "{" + strings.Join(fields, ",") + "}"
 	case []any:
 		return fmt.Sprintf("%q", sorted(v))
 	default:

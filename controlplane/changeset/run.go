@@ -122,8 +122,10 @@ func (r *run) planItem(i Item, current *controlplane.Resource) (*controlplane.Re
 	}
 	switch {
 	case i.Action == Create && current != nil:
-		return nil, &controlplane.Error{Kind: controlplane.Exists, Reason: controlplane.ReasonIDTaken,
-			Message: fmt.Sprintf("%s exists already", r.name(i.Kind, i.ID))}
+		return nil, &controlplane.Error{
+			Kind: controlplane.Exists, Reason: controlplane.ReasonIDTaken,
+			Message: fmt.Sprintf("%s exists already", r.name(i.Kind, i.ID)),
+		}
 	case current == nil && (i.Action == Update || i.Action == Delete) && !i.AllowMissing:
 		return nil, controlplane.NotFoundError()
 	case i.Action == Delete:
@@ -133,8 +135,10 @@ func (r *run) planItem(i Item, current *controlplane.Resource) (*controlplane.Re
 		return nil, nil
 	}
 	if current == nil && !controlplane.ValidID(i.Kind, i.ID) {
-		return nil, controlplane.InvalidFields(controlplane.Violation{Field: join(i.At, "name"), Reason: controlplane.ReasonFieldInvalid,
-			Description: "ids have 1 to 63 of a-z, 0-9 and -, begin with a letter and do not end with -"})
+		return nil, controlplane.InvalidFields(controlplane.Violation{
+			Field: join(i.At, "name"), Reason: controlplane.ReasonFieldInvalid,
+			Description: "ids have 1 to 63 of a-z, 0-9 and -, begin with a letter and do not end with -",
+		})
 	}
 	desired, err := i.Write(current)
 	if err != nil {
@@ -322,8 +326,10 @@ func (r *run) refuse(field, reason, description string) {
 
 // Stale refuses an etag that is not the current one, and says which is.
 func Stale(current *controlplane.Resource) error {
-	e := &controlplane.Error{Kind: controlplane.Conflict, Reason: controlplane.ReasonEtagStale,
-		Message: "the etag is not the current one: read again, then retry"}
+	e := &controlplane.Error{
+		Kind: controlplane.Conflict, Reason: controlplane.ReasonEtagStale,
+		Message: "the etag is not the current one: read again, then retry",
+	}
 	if current != nil {
 		e.Metadata = map[string]string{"etag": current.Etag}
 	}

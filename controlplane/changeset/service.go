@@ -73,8 +73,10 @@ func (s *Service) Replay(ctx context.Context, caller *controlplane.Caller, scope
 // PutIn writes one resource in a transaction that does more than that, on behalf of the system: no role is asked for.
 func (s *Service) PutIn(tx *store.TenantTx, caller *controlplane.Caller, r *controlplane.Resource) (changed bool, err error) {
 	head := tx.Head()
-	set := &Set{Scope: controlplane.Scope{UID: head.TenantUID, ID: head.ID}, Items: []Item{{Kind: r.Kind, ID: r.ID, Action: Replace,
-		Write: func(*controlplane.Resource) (Desired, error) { return Desired{Resource: r}, nil }}}}
+	set := &Set{Scope: controlplane.Scope{UID: head.TenantUID, ID: head.ID}, Items: []Item{{
+		Kind: r.Kind, ID: r.ID, Action: Replace,
+		Write: func(*controlplane.Resource) (Desired, error) { return Desired{Resource: r}, nil },
+	}}}
 	if head.TenantUID == controlplane.PlatformUID {
 		set.Scope.ID = ""
 	}

@@ -30,8 +30,10 @@ func Check(p *controlplane.IdentityProvider) []controlplane.Violation {
 }
 
 // ours are the parameters of an authorization request that carry its security (RFC 6749, RFC 7636, OpenID Connect Core).
-var ours = []string{"response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge",
-	"code_challenge_method", "request", "request_uri"}
+var ours = []string{
+	"response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge",
+	"code_challenge_method", "request", "request_uri",
+}
 
 func invalid(field, description string) controlplane.Violation {
 	return controlplane.Violation{Field: field, Description: description, Reason: controlplane.ReasonFieldInvalid}

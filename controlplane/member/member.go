@@ -42,8 +42,10 @@ func MayWriteToken(c *controlplane.Caller, token *controlplane.APIToken, of *con
 }
 
 func aboveCaller(role controlplane.AdminRole) error {
-	return &controlplane.Error{Kind: controlplane.Denied, Reason: controlplane.ReasonRoleRequired,
-		Message: "nobody grants or takes more than their own role", Metadata: map[string]string{"role": string(role)}}
+	return &controlplane.Error{
+		Kind: controlplane.Denied, Reason: controlplane.ReasonRoleRequired,
+		Message: "nobody grants or takes more than their own role", Metadata: map[string]string{"role": string(role)},
+	}
 }
 
 // KeepOwner refuses a change that leaves nobody who can undo it: owners is how many there are afterwards.
@@ -51,6 +53,8 @@ func KeepOwner(owners int) error {
 	if owners > 0 {
 		return nil
 	}
-	return &controlplane.Error{Kind: controlplane.Precondition, Reason: controlplane.ReasonLastOwner,
-		Message: "there must be an owner: make another one first"}
+	return &controlplane.Error{
+		Kind: controlplane.Precondition, Reason: controlplane.ReasonLastOwner,
+		Message: "there must be an owner: make another one first",
+	}
 }

@@ -14,8 +14,10 @@ import (
 )
 
 // Kinds are the kinds that [Compile] reads. A change of another kind cannot change its answer.
-var Kinds = []controlplane.Kind{controlplane.KindApp, controlplane.KindRole, controlplane.KindGroup, controlplane.KindPolicy,
-	controlplane.KindIdentityProvider, controlplane.KindServiceAccount}
+var Kinds = []controlplane.Kind{
+	controlplane.KindApp, controlplane.KindRole, controlplane.KindGroup, controlplane.KindPolicy,
+	controlplane.KindIdentityProvider, controlplane.KindServiceAccount,
+}
 
 // Finding is something wrong with a tenant's policy, and the resource that it is in. Its field is a path in that resource.
 type Finding struct {
@@ -77,8 +79,10 @@ func CheckHost(field, host string) []controlplane.Violation {
 	if err == nil && canonical == host {
 		return nil
 	}
-	return []controlplane.Violation{{Field: field, Reason: controlplane.ReasonFieldInvalid, Suggestion: canonical,
-		Description: fmt.Sprintf("%q is not a host name in lower case, without port", host)}}
+	return []controlplane.Violation{{
+		Field: field, Reason: controlplane.ReasonFieldInvalid, Suggestion: canonical,
+		Description: fmt.Sprintf("%q is not a host name in lower case, without port", host),
+	}}
 }
 
 // CanonicalEmail returns the one spelling under which edges compare an address; ok is false if it is none.

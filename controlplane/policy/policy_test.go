@@ -28,7 +28,8 @@ func TestFindingsNameTheirResource(t *testing.T) {
 	}))
 	want := []policy.Finding{{Kind: controlplane.KindPolicy, ID: "main", Violation: controlplane.Violation{
 		Field: "rules[0].principals[0]", Reason: controlplane.ReasonReferenceNotFound,
-		Description: `group "enginering" does not exist`, Suggestion: "engineering"}}}
+		Description: `group "enginering" does not exist`, Suggestion: "engineering",
+	}}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("findings (-want +got):\n%s", diff)
 	}
@@ -39,8 +40,10 @@ func TestEnumsMeanTheSameOnBothSides(t *testing.T) {
 	rules := []controlplane.Rule{
 		{ID: "a", Effect: "EFFECT_ALLOW", Principals: []string{"anyone"}, Roles: []string{"auditors"}},
 		{ID: "b", Effect: "EFFECT_DENY", Principals: []string{"people"}, Operations: []string{"write"}},
-		{ID: "c", Effect: "EFFECT_REQUIRE", Principals: []string{"people"}, Operations: []string{"*"},
-			Conditions: &controlplane.Conditions{SourceCIDRs: []string{"10.0.0.0/8"}}},
+		{
+			ID: "c", Effect: "EFFECT_REQUIRE", Principals: []string{"people"}, Operations: []string{"*"},
+			Conditions: &controlplane.Conditions{SourceCIDRs: []string{"10.0.0.0/8"}},
+		},
 	}
 	findings := policy.Compile(resources(map[string]controlplane.Spec{
 		"api": &controlplane.App{Operations: []controlplane.Operation{

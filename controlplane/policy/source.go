@@ -78,8 +78,10 @@ func conditionsOf(c *controlplane.Conditions) policy.Conditions {
 	if c == nil {
 		return policy.Conditions{}
 	}
-	return policy.Conditions{SourceCIDRs: c.SourceCIDRs, IDPs: c.IDPs, MembersOf: c.MembersOf,
-		NotBefore: instant(c.NotBefore), NotAfter: instant(c.NotAfter)}
+	return policy.Conditions{
+		SourceCIDRs: c.SourceCIDRs, IDPs: c.IDPs, MembersOf: c.MembersOf,
+		NotBefore: instant(c.NotBefore), NotAfter: instant(c.NotAfter),
+	}
 }
 
 func instant(t *time.Time) time.Time {

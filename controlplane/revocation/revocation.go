@@ -103,8 +103,10 @@ func (s *Service) create(tx *store.TenantTx, caller *controlplane.Caller, scope 
 	if err := tx.AddRevocation(row); err != nil {
 		return nil, err
 	}
-	made := &Revocation{ID: string(row.UID), Subject: q.Subject, Reason: q.Reason, CreateTime: row.CreateTime, ExpireTime: row.ExpireTime,
-		Revision: controlplane.Revision{Lane: controlplane.Urgent, Number: row.Urgent}}
+	made := &Revocation{
+		ID: string(row.UID), Subject: q.Subject, Reason: q.Reason, CreateTime: row.CreateTime, ExpireTime: row.ExpireTime,
+		Revision: controlplane.Revision{Lane: controlplane.Urgent, Number: row.Urgent},
+	}
 	if q.ValidateOnly {
 		made.Revision = controlplane.Revision{} // there will be none to wait for
 	}
@@ -128,8 +130,10 @@ func record(tx *store.TenantTx, caller *controlplane.Caller, scope controlplane.
 	if err != nil {
 		return err
 	}
-	return tx.Record(store.Change{Lane: controlplane.Urgent, Caller: caller,
-		Items: []store.ChangeItem{{Name: name, Action: store.Created, After: after}}})
+	return tx.Record(store.Change{
+		Lane: controlplane.Urgent, Caller: caller,
+		Items: []store.ChangeItem{{Name: name, Action: store.Created, After: after}},
+	})
 }
 
 // Get returns one.
@@ -173,6 +177,8 @@ func (s *Service) List(ctx context.Context, caller *controlplane.Caller, scope c
 // told is a revocation as its caller wrote it, as far as what it names is still there.
 func told(tx *store.TenantTx, row *store.Revocation) (*Revocation, error) {
 	subject, err := spoken(tx, row.Subject)
-	return &Revocation{ID: string(row.UID), Subject: subject, Reason: row.Reason, CreateTime: row.CreateTime, ExpireTime: row.ExpireTime,
-		Revision: controlplane.Revision{Lane: controlplane.Urgent, Number: row.Urgent}}, err
+	return &Revocation{
+		ID: string(row.UID), Subject: subject, Reason: row.Reason, CreateTime: row.CreateTime, ExpireTime: row.ExpireTime,
+		Revision: controlplane.Revision{Lane: controlplane.Urgent, Number: row.Urgent},
+	}, err
 }

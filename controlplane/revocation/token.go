@@ -78,8 +78,10 @@ func recordEnd(tx *store.TenantTx, caller *controlplane.Caller, name string, row
 		return err
 	}
 	for _, lane := range []controlplane.Lane{controlplane.Config, controlplane.Urgent} {
-		err := tx.Record(store.Change{Lane: lane, Caller: caller,
-			Items: []store.ChangeItem{{Name: name, Action: store.Updated, Before: before, After: after}}})
+		err := tx.Record(store.Change{
+			Lane: lane, Caller: caller,
+			Items: []store.ChangeItem{{Name: name, Action: store.Updated, Before: before, After: after}},
+		})
 		if err != nil {
 			return err
 		}

@@ -20,18 +20,25 @@ import (
 // fields one by one leaves none out.
 func everything() []object {
 	common := func(kind, name string, spec object) object {
-		return with(spec, object{"@type": "type.googleapis.com/sallyport.v1." + kind, "name": name, "display_name": "The " + kind,
-			"labels": object{"team": "a"}, "annotations": object{"note": "n"}, "managed_by": "test"})
+		return with(spec, object{
+			"@type": "type.googleapis.com/sallyport.v1." + kind, "name": name, "display_name": "The " + kind,
+			"labels": object{"team": "a"}, "annotations": object{"note": "n"}, "managed_by": "test",
+		})
 	}
 	return []object{
-		common("Tenant", "tenants/acme", object{"auth_host": "auth.acme.test", "disabled": false,
-			"session": object{"absolute_lifetime": "43200s", "idle_timeout": "3600s"}}),
-		common("IdentityProvider", "tenants/acme/identityProviders/demo", object{"issuer": "http://localhost:5556", "allow_http_loopback": true,
+		common("Tenant", "tenants/acme", object{
+			"auth_host": "auth.acme.test", "disabled": false,
+			"session": object{"absolute_lifetime": "43200s", "idle_timeout": "3600s"},
+		}),
+		common("IdentityProvider", "tenants/acme/identityProviders/demo", object{
+			"issuer": "http://localhost:5556", "allow_http_loopback": true,
 			"client_id": "sallyport", "client_secret": "s3cret", "scopes": []any{"openid", "profile", "email"},
 			"claims": object{"email": "email", "name": "name", "groups": "groups"}, "email_domains": []any{"acme.test", "acme.example"},
-			"authorize_parameters": object{"hd": "acme.test"}, "disabled": false}),
+			"authorize_parameters": object{"hd": "acme.test"}, "disabled": false,
+		}),
 		common("Group", "tenants/acme/groups/engineering", object{"members": []any{
-			object{"idp_group": object{"idp": "demo", "name": "engineering"}}, object{"user": "ann@acme.test"}, object{"service_account": "ci"}}}),
+			object{"idp_group": object{"idp": "demo", "name": "engineering"}}, object{"user": "ann@acme.test"}, object{"service_account": "ci"},
+		}}),
 		common("Group", "tenants/acme/groups/all", object{"members": []any{object{"group": "engineering"}}}),
 		common("Role", "tenants/acme/roles/reader", object{"operations": []any{"status", "read"}, "access": []any{"ACCESS_CLASS_READ", "ACCESS_CLASS_ADMIN"}}),
 		common("ServiceAccount", "tenants/acme/serviceAccounts/ci", object{"description": "robot", "disabled": false}),
@@ -40,21 +47,29 @@ func everything() []object {
 			"hosts": []any{"api.acme.test", "api2.acme.test"},
 			"routes": []any{
 				object{"path": "/**", "upstreams": []any{object{"url": "http://127.0.0.1:9002"}, object{"url": "https://up.example"}}, "timeout": "30s", "websocket": true},
-				object{"path": "/v2/**", "upstreams": []any{object{"url": "https://v2.example:8443"}}}},
+				object{"path": "/v2/**", "upstreams": []any{object{"url": "https://v2.example:8443"}}},
+			},
 			"operations": []any{
 				object{"id": "status", "methods": []any{"GET"}, "paths": []any{"/v1/status"}, "hosts": []any{"api.acme.test"}},
 				object{"id": "read", "methods": []any{"GET"}, "paths": []any{"/v1/**", "/v2/**"}},
-				object{"id": "write", "methods": []any{"POST", "PUT", "DELETE"}, "paths": []any{"/v1/**"}, "access": "ACCESS_CLASS_ADMIN"}},
+				object{"id": "write", "methods": []any{"POST", "PUT", "DELETE"}, "paths": []any{"/v1/**"}, "access": "ACCESS_CLASS_ADMIN"},
+			},
 			"upstream_identity": object{"headers": []any{"user", "email"}, "groups": []any{"engineering", "all"}},
 			"disabled":          false, "allow_encoded_slash": true, "allow_semicolon": true, "merge_slashes": true, "cors_preflight": true,
 			"upstream_authorization": "UPSTREAM_AUTHORIZATION_STRIP", "allowed_headers": []any{"X_Trace", "X_Other"},
 			"websocket_origins": []any{"https://partner.example", "https://other.example"},
-			"session":           object{"absolute_lifetime": "7200s", "idle_timeout": "600s"}, "max_staleness": "3600s", "session_store_grace": "1800s"}),
+			"session":           object{"absolute_lifetime": "7200s", "idle_timeout": "600s"}, "max_staleness": "3600s", "session_store_grace": "1800s",
+		}),
 		common("Policy", "tenants/acme/policies/api", object{"apps": []any{"api"}, "rules": []any{
-			object{"id": "readers", "effect": "EFFECT_ALLOW", "principals": []any{"group:engineering", "serviceAccount:ci"}, "roles": []any{"reader", "viewer"},
-				"description": "d", "remediation": "r", "conditions": object{"source_cidrs": []any{"10.0.0.0/8", "192.0.2.0/24"}, "idps": []any{"demo"},
-					"members_of": []any{"engineering", "all"}, "not_before": "2026-01-01T00:00:00Z", "not_after": "2030-01-01T00:00:00Z"}},
-			object{"id": "status", "effect": "EFFECT_ALLOW", "principals": []any{"anyone"}, "operations": []any{"status"}}}}),
+			object{
+				"id": "readers", "effect": "EFFECT_ALLOW", "principals": []any{"group:engineering", "serviceAccount:ci"}, "roles": []any{"reader", "viewer"},
+				"description": "d", "remediation": "r", "conditions": object{
+					"source_cidrs": []any{"10.0.0.0/8", "192.0.2.0/24"}, "idps": []any{"demo"},
+					"members_of": []any{"engineering", "all"}, "not_before": "2026-01-01T00:00:00Z", "not_after": "2030-01-01T00:00:00Z",
+				},
+			},
+			object{"id": "status", "effect": "EFFECT_ALLOW", "principals": []any{"anyone"}, "operations": []any{"status"}},
+		}}),
 	}
 }
 
@@ -186,24 +201,30 @@ func TestExportIsWhatApplyTakes(t *testing.T) {
 // edits is another value for each field of everything(), by resource and path. Paths into lists take the first element.
 var edits = map[string]map[string]any{
 	"tenants/acme": {"auth_host": "login.acme.test", "disabled": true, "session.absolute_lifetime": "43201s", "session.idle_timeout": "3601s"},
-	"tenants/acme/identityProviders/demo": {"issuer": "https://idp.example", "allow_http_loopback": nil, "client_id": "other", "client_secret": "other",
+	"tenants/acme/identityProviders/demo": {
+		"issuer": "https://idp.example", "allow_http_loopback": nil, "client_id": "other", "client_secret": "other",
 		"scopes": []any{"openid"}, "claims.email": "mail", "claims.name": "nick", "claims.groups": "roles", "email_domains": []any{"acme.test"},
-		"authorize_parameters": object{"hd": "x"}, "disabled": true},
+		"authorize_parameters": object{"hd": "x"}, "disabled": true,
+	},
 	"tenants/acme/groups/engineering": {"members": []any{object{"user": "bob@acme.test"}}},
 	"tenants/acme/roles/reader":       {"operations": []any{"read"}, "access": []any{"ACCESS_CLASS_READ"}},
 	"tenants/acme/serviceAccounts/ci": {"description": "other", "disabled": true},
 	"tenants/acme/members/ann":        {"email": "bob@acme.test", "role": "ADMIN_ROLE_VIEWER", "app_labels": object{"team": "b"}},
-	"tenants/acme/policies/api": {"apps": nil, "rules": nil, "rules.id": "renamed", "rules.effect": "EFFECT_DENY", "rules.principals": []any{"people"},
+	"tenants/acme/policies/api": {
+		"apps": nil, "rules": nil, "rules.id": "renamed", "rules.effect": "EFFECT_DENY", "rules.principals": []any{"people"},
 		"rules.roles": []any{"viewer"}, "rules.operations": nil, "rules.description": "other", "rules.remediation": "other",
 		"rules.conditions.source_cidrs": []any{"10.0.0.0/8"}, "rules.conditions.idps": nil, "rules.conditions.members_of": []any{"all"},
-		"rules.conditions.not_before": "2026-01-01T00:00:01Z", "rules.conditions.not_after": "2030-01-01T00:00:01Z"},
-	"tenants/acme/apps/api": {"hosts": []any{"api.acme.test"}, "routes": nil, "routes.path": "/v3/**", "routes.upstreams": []any{object{"url": "https://up.example"}},
+		"rules.conditions.not_before": "2026-01-01T00:00:01Z", "rules.conditions.not_after": "2030-01-01T00:00:01Z",
+	},
+	"tenants/acme/apps/api": {
+		"hosts": []any{"api.acme.test"}, "routes": nil, "routes.path": "/v3/**", "routes.upstreams": []any{object{"url": "https://up.example"}},
 		"routes.upstreams.url": "http://127.0.0.1:9003", "routes.websocket": nil, "routes.timeout": "31s",
 		"operations": nil, "operations.id": nil, "operations.methods": []any{"HEAD"}, "operations.paths": []any{"/v1/health"}, "operations.hosts": []any{"api2.acme.test"},
 		"operations.access": "ACCESS_CLASS_WRITE", "upstream_identity.headers": []any{"user"}, "upstream_identity.groups": []any{"all"},
 		"disabled": true, "allow_encoded_slash": nil, "allow_semicolon": nil, "merge_slashes": nil, "cors_preflight": nil,
 		"upstream_authorization": "UPSTREAM_AUTHORIZATION_PASS", "allowed_headers": []any{"X_Trace"}, "websocket_origins": []any{"https://other.example"},
-		"session.absolute_lifetime": "7201s", "session.idle_timeout": "601s", "max_staleness": "3601s", "session_store_grace": "0s"},
+		"session.absolute_lifetime": "7201s", "session.idle_timeout": "601s", "max_staleness": "3601s", "session_store_grace": "0s",
+	},
 }
 
 // impossible are fields that cannot change alone: something else is then no longer sound, or nothing is left.
@@ -264,6 +285,7 @@ func TestEachFieldEditedChangesExactlyItsResource(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s %s", name, path), func(t *testing.T) {
+				t.Parallel()
 				edited := deep(everything())
 				set(edited[i], strings.Split(path, "."), edit)
 				a := s.acme.must(t, "ConfigService/Apply", apply(edited, object{"validate_only": true}))
@@ -344,6 +366,7 @@ func TestASetIsAppliedWholeOrNotAtAll(t *testing.T) {
 		}, "resources[7].operations[3].paths[0]"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a := s.acme.send(t, "ConfigService/Apply", apply(c.spoil(deep(everything())), nil))
 			if a.code() != "invalid_argument" || !slices.Contains(a.violated(), c.field) {
 				t.Errorf("want a violation of %s, got %s", c.field, a.body)

@@ -24,8 +24,10 @@ func (s audits) ListAccessEvents(ctx context.Context, r *v1.ListAccessEventsRequ
 	if err != nil {
 		return nil, err
 	}
-	q := audit.EventQuery{ID: strings.TrimPrefix(r.GetDecisionId(), "d_"), App: r.GetApp(), Principal: r.GetPrincipal(),
-		Outcome: r.GetOutcome(), Limit: size(r.GetPageSize()) + 1}
+	q := audit.EventQuery{
+		ID: strings.TrimPrefix(r.GetDecisionId(), "d_"), App: r.GetApp(), Principal: r.GetPrincipal(),
+		Outcome: r.GetOutcome(), Limit: size(r.GetPageSize()) + 1,
+	}
 	of := fmt.Sprintf("accessEvents %s %s %s %s %s", r.GetParent(), q.ID, q.App, q.Principal, q.Outcome)
 	if q.After, err = after(of, r.GetPageToken()); err != nil {
 		return nil, err
@@ -116,8 +118,10 @@ func eventMessage(e *audit.Event) (*v1.AccessEvent, error) {
 }
 
 func configChange(c *audit.Change) (*v1.ConfigChange, error) {
-	m := &v1.ConfigChange{Revision: c.Revision.String(), Time: timestamp(c.Time), Actor: c.Actor, ActorKind: c.ActorKind, Ip: c.IP,
-		RequestId: c.RequestID, Method: c.Method, Hash: hex.EncodeToString(c.Hash)}
+	m := &v1.ConfigChange{
+		Revision: c.Revision.String(), Time: timestamp(c.Time), Actor: c.Actor, ActorKind: c.ActorKind, Ip: c.IP,
+		RequestId: c.RequestID, Method: c.Method, Hash: hex.EncodeToString(c.Hash),
+	}
 	for _, item := range c.Items {
 		fields, err := changeset.Differences(item.Before, item.After)
 		if err != nil {

@@ -80,9 +80,11 @@ func decode(id string, message proto.Message) (*controlplane.Resource, error) {
 	if !ok {
 		return nil, fmt.Errorf("%s is not a resource", m.Descriptor().FullName())
 	}
-	r := &controlplane.Resource{Kind: kind, ID: id, Spec: controlplane.Kinds[kind].New(),
+	r := &controlplane.Resource{
+		Kind: kind, ID: id, Spec: controlplane.Kinds[kind].New(),
 		DisplayName: getString(m, "display_name"), ManagedBy: getString(m, "managed_by"),
-		Labels: getMap(m, "labels"), Annotations: getMap(m, "annotations")}
+		Labels: getMap(m, "labels"), Annotations: getMap(m, "annotations"),
+	}
 	spec := proto.Clone(message).ProtoReflect()
 	for _, field := range append(append([]protoreflect.Name{statusField}, written...), outputOnly...) {
 		if f := spec.Descriptor().Fields().ByName(field); f != nil {

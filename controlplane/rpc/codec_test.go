@@ -129,8 +129,8 @@ func TestEveryStoredFieldIsInTheAPI(t *testing.T) {
 
 func compareTypes(t *testing.T, at string, spec reflect.Type, d protoreflect.MessageDescriptor, kind controlplane.Kind) {
 	t.Helper()
-	for i := range spec.NumField() {
-		name, _, _ := strings.Cut(spec.Field(i).Tag.Get("json"), ",")
+	for field := range spec.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		f := d.Fields().ByName(protoreflect.Name(name))
 		if f == nil {
 			if kind != controlplane.KindEdge || name != "pool" {
@@ -138,7 +138,7 @@ func compareTypes(t *testing.T, at string, spec reflect.Type, d protoreflect.Mes
 			}
 			continue
 		}
-		inner := spec.Field(i).Type
+		inner := field.Type
 		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
 			inner = inner.Elem()
 		}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
@@ -26,7 +25,8 @@ func (s configs) Apply(ctx context.Context, r *v1.ApplyRequest) (*v1.ApplyRespon
 	if err != nil {
 		return nil, err
 	}
-	set := &changeset.Set{Scope: scope, Items: items, ValidateOnly: r.GetValidateOnly(), RequestID: r.GetRequestId(), Digest: digest(ctx, r),
+	set := &changeset.Set{
+		Scope: scope, Items: items, ValidateOnly: r.GetValidateOnly(), RequestID: r.GetRequestId(), Digest: digest(ctx, r),
 		ManagedBy: r.GetManagedBy(), Prune: r.GetPrune(),
 		Remember: func(result *changeset.Result) ([]byte, error) {
 			response, err := applyResponse(result)
@@ -34,7 +34,8 @@ func (s configs) Apply(ctx context.Context, r *v1.ApplyRequest) (*v1.ApplyRespon
 				return nil, err
 			}
 			return proto.Marshal(response)
-		}}
+		},
+	}
 	result, err := s.Changes.Apply(ctx, callerOf(ctx), set)
 	if err != nil {
 		return nil, err
@@ -71,13 +72,17 @@ func (s configs) items(scope controlplane.Scope, r *v1.ApplyRequest) ([]changese
 			continue
 		}
 		etags[name.String()] = true
-		items = append(items, changeset.Item{Kind: name.Kind, ID: name.ID, At: at, Action: changeset.Replace, Etag: r.GetEtags()[name.String()],
-			Write: func(*controlplane.Resource) (changeset.Desired, error) { return s.desired(name.ID, at, message) }})
+		items = append(items, changeset.Item{
+			Kind: name.Kind, ID: name.ID, At: at, Action: changeset.Replace, Etag: r.GetEtags()[name.String()],
+			Write: func(*controlplane.Resource) (changeset.Desired, error) { return s.desired(name.ID, at, message) },
+		})
 	}
 	for name := range r.GetEtags() {
 		if !etags[name] && len(violations) == 0 {
-			violations = append(violations, controlplane.Violation{Field: fmt.Sprintf("etags[%q]", name), Reason: controlplane.ReasonFieldInvalid,
-				Description: "no resource of this name is given"})
+			violations = append(violations, controlplane.Violation{
+				Field: fmt.Sprintf("etags[%q]", name), Reason: controlplane.ReasonFieldInvalid,
+				Description: "no resource of this name is given",
+			})
 		}
 	}
 	if len(violations) > 0 {
@@ -158,7 +163,7 @@ func pack(scope controlplane.Scope, r *controlplane.Resource) (*anypb.Any, error
 	}
 	m := message.ProtoReflect()
 	for _, field := range outputOnly {
-		if f := m.Descriptor().Fields().ByName(protoreflect.Name(field)); f != nil && field != "name" {
+		if f := m.Descriptor().Fields().ByName(field); f != nil && field != "name" {
 			m.Clear(f)
 		}
 	}

@@ -116,16 +116,18 @@ func TestAddresses(t *testing.T) {
 	refused(t, s.globex.apps.CreateApp, other, connect.CodeInvalidArgument, "ADDRESS_FORBIDDEN")
 
 	idp := func(parent, issuer string) *v1.CreateIdentityProviderRequest {
-		return &v1.CreateIdentityProviderRequest{Parent: parent, IdentityProviderId: "demo", ValidateOnly: true,
-			IdentityProvider: &v1.IdentityProvider{Issuer: issuer, ClientId: "us", AllowHttpLoopback: strings.HasPrefix(issuer, "http:")}}
+		return &v1.CreateIdentityProviderRequest{
+			Parent: parent, IdentityProviderId: "demo", ValidateOnly: true,
+			IdentityProvider: &v1.IdentityProvider{Issuer: issuer, ClientId: "us", AllowHttpLoopback: strings.HasPrefix(issuer, "http:")},
+		}
 	}
 	call(t, s.acme.identityProviders.CreateIdentityProvider, idp("tenants/acme", "http://localhost:5556"))
 	refused(t, s.globex.identityProviders.CreateIdentityProvider, idp("tenants/globex", "http://localhost:5556"), connect.CodeInvalidArgument, "ADDRESS_FORBIDDEN")
 	refused(t, s.acme.identityProviders.CreateIdentityProvider, idp("tenants/acme", "https://10.0.0.1"), connect.CodeInvalidArgument, "ADDRESS_FORBIDDEN")
 	// A pool that does not sign in opens nothing for issuers; and one that closes again leaves apps writable.
-	real := app("http://127.0.0.1:9001")
-	real.ValidateOnly = false
-	call(t, s.acme.apps.CreateApp, real)
+	lasting := app("http://127.0.0.1:9001")
+	lasting.ValidateOnly = false
+	call(t, s.acme.apps.CreateApp, lasting)
 	call(t, s.operator.edgePools.UpdateEdgePool, &v1.UpdateEdgePoolRequest{EdgePool: &v1.EdgePool{Name: "edgePools/dev"}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"login"}}})
 	refused(t, s.acme.identityProviders.CreateIdentityProvider, idp("tenants/acme", "http://localhost:5556"), connect.CodeInvalidArgument, "ADDRESS_FORBIDDEN")
 	call(t, s.operator.edgePools.UpdateEdgePool, &v1.UpdateEdgePoolRequest{EdgePool: &v1.EdgePool{Name: "edgePools/dev"}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"allowed_upstream_cidrs"}}})
@@ -234,26 +236,26 @@ func TestAppManagersHaveTheirApps(t *testing.T) {
 		"taking over a shared policy":   {[]*v1.ApplyRequest{{Resources: pack(t, policy("both", "mine"))}}, false},
 		"a group":                       {[]*v1.ApplyRequest{{Resources: pack(t, &v1.Group{Name: "tenants/acme/groups/g", Members: []*v1.GroupMember{{Member: &v1.GroupMember_User{User: "a@b.test"}}}})}}, false},
 	} {
-		t.Run(name, func(t *testing.T) {
-			request := c.resources[0]
-			request.Parent, request.ValidateOnly = "tenants/acme", true
-			_, err := manager.configs.Apply(t.Context(), request)
-			if c.allowed != (err == nil) {
-				t.Fatalf("got %v", err)
+		request := c.resources[0]
+		request.Parent, request.ValidateOnly = "tenants/acme", true
+		_, err := manager.configs.Apply(t.Context(), request)
+		if c.allowed != (err == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err != nil {
+			if f := read(t, err); f.code != connect.CodePermissionDenied || f.reason != "ROLE_REQUIRED" {
+				t.Errorf("%s: %+v", name, f)
 			}
-			if err != nil {
-				if f := read(t, err); f.code != connect.CodePermissionDenied || f.reason != "ROLE_REQUIRED" {
-					t.Errorf("got %+v", f)
-				}
-			}
-			refused(t, idle.configs.Apply, request, connect.CodePermissionDenied, "ROLE_REQUIRED")
-		})
+		}
+		refused(t, idle.configs.Apply, request, connect.CodePermissionDenied, "ROLE_REQUIRED")
 	}
 	refused(t, manager.apps.DeleteApp, &v1.DeleteAppRequest{Name: "tenants/acme/apps/theirs"}, connect.CodePermissionDenied, "ROLE_REQUIRED")
 	refused(t, manager.policies.DeletePolicy, &v1.DeletePolicyRequest{Name: "tenants/acme/policies/both"}, connect.CodePermissionDenied, "ROLE_REQUIRED")
 	call(t, manager.policies.DeletePolicy, &v1.DeletePolicyRequest{Name: "tenants/acme/policies/mine"})
-	refused(t, manager.configs.Apply, &v1.ApplyRequest{Parent: "tenants/acme", Prune: true, ManagedBy: "x",
-		Resources: pack(t, app("theirs", "b"))}, connect.CodePermissionDenied, "ROLE_REQUIRED")
+	refused(t, manager.configs.Apply, &v1.ApplyRequest{
+		Parent: "tenants/acme", Prune: true, ManagedBy: "x",
+		Resources: pack(t, app("theirs", "b")),
+	}, connect.CodePermissionDenied, "ROLE_REQUIRED")
 }
 
 // A policy is compiled with the edges' own code, on what the whole set leaves: also when it is an app that changes.
@@ -325,8 +327,10 @@ func TestWritersAtTheSameTime(t *testing.T) {
 	}
 	for i := range writers {
 		group.Go(func() {
-			_, errs[i] = s.acme.roles.CreateRole(t.Context(), &v1.CreateRoleRequest{Parent: "tenants/acme", RoleId: "same", RequestId: "same",
-				Role: &v1.Role{Access: []v1.AccessClass{v1.AccessClass_ACCESS_CLASS_READ}}})
+			_, errs[i] = s.acme.roles.CreateRole(t.Context(), &v1.CreateRoleRequest{
+				Parent: "tenants/acme", RoleId: "same", RequestId: "same",
+				Role: &v1.Role{Access: []v1.AccessClass{v1.AccessClass_ACCESS_CLASS_READ}},
+			})
 		})
 	}
 	group.Wait()

@@ -79,7 +79,8 @@ func (s serviceAccounts) CreateServiceAccountToken(ctx context.Context, r *v1.Cr
 		return nil, err
 	}
 	made, secret, revision, err := s.ServiceAccounts.CreateToken(ctx, callerOf(ctx), scope, serviceaccount.Request{
-		Account: account, Lifetime: r.GetLifetime().AsDuration(), RequestID: r.GetRequestId(), Digest: digest(ctx, r)})
+		Account: account, Lifetime: r.GetLifetime().AsDuration(), RequestID: r.GetRequestId(), Digest: digest(ctx, r),
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +110,8 @@ func (s serviceAccounts) RevokeServiceAccountToken(ctx context.Context, r *v1.Re
 }
 
 func tokenMessage(scope controlplane.Scope, account string, t serviceaccount.Token) *v1.ServiceAccountToken {
-	return &v1.ServiceAccountToken{Name: scope.TokenName(account, t.ID), CreateTime: timestamp(t.CreateTime),
-		ExpireTime: timestamp(t.ExpireTime), RevokeTime: timestamp(t.RevokeTime)}
+	return &v1.ServiceAccountToken{
+		Name: scope.TokenName(account, t.ID), CreateTime: timestamp(t.CreateTime),
+		ExpireTime: timestamp(t.ExpireTime), RevokeTime: timestamp(t.RevokeTime),
+	}
 }

@@ -195,8 +195,10 @@ func TestTokensExpire(t *testing.T) {
 	t.Parallel()
 	s := setup(t)
 	create := func(expires time.Time) *v1.CreateApiTokenRequest {
-		return &v1.CreateApiTokenRequest{Parent: "tenants/acme", ApiTokenId: "x", ApiToken: &v1.ApiToken{Member: "tenants/acme/members/owner",
-			Role: v1.AdminRole_ADMIN_ROLE_OWNER, ExpireTime: timestamppb.New(expires)}}
+		return &v1.CreateApiTokenRequest{Parent: "tenants/acme", ApiTokenId: "x", ApiToken: &v1.ApiToken{
+			Member: "tenants/acme/members/owner",
+			Role:   v1.AdminRole_ADMIN_ROLE_OWNER, ExpireTime: timestamppb.New(expires),
+		}}
 	}
 	for name, at := range map[string]time.Time{"past": time.Now().Add(-time.Minute), "now": time.Now(), "too far": time.Now().Add(367 * 24 * time.Hour)} {
 		f := refused(t, s.acme.apiTokens.CreateApiToken, create(at), connect.CodeInvalidArgument, "FIELD_INVALID")
@@ -213,8 +215,10 @@ func TestTokensExpire(t *testing.T) {
 	if d := time.Until(got.GetExpireTime().AsTime()); d < 89*24*time.Hour || d > 90*24*time.Hour {
 		t.Errorf("without a time it lives for %v", d)
 	}
-	refused(t, s.acme.apiTokens.CreateApiToken, &v1.CreateApiTokenRequest{Parent: "tenants/acme", ApiTokenId: "x",
-		ApiToken: &v1.ApiToken{Member: "tenants/globex/members/owner", Role: v1.AdminRole_ADMIN_ROLE_VIEWER}}, connect.CodeInvalidArgument, "FIELD_INVALID")
+	refused(t, s.acme.apiTokens.CreateApiToken, &v1.CreateApiTokenRequest{
+		Parent: "tenants/acme", ApiTokenId: "x",
+		ApiToken: &v1.ApiToken{Member: "tenants/globex/members/owner", Role: v1.AdminRole_ADMIN_ROLE_VIEWER},
+	}, connect.CodeInvalidArgument, "FIELD_INVALID")
 }
 
 func TestServiceAccountTokens(t *testing.T) {

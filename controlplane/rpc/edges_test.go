@@ -29,8 +29,10 @@ func (s *service) enrol(t *testing.T, pool, id string) {
 			return err
 		}
 		uid = edge.UID
-		return tx.PutEdgeEnrolment(store.EdgeEnrolment{EdgeUID: uid, PoolUID: of.UID, Name: caller.Actor, HPKEPublicKey: []byte("key"), SPKISHA256: []byte(id),
-			CertSerial: id, CertExpire: time.Now().Add(time.Hour), Version: "v1"})
+		return tx.PutEdgeEnrolment(store.EdgeEnrolment{
+			EdgeUID: uid, PoolUID: of.UID, Name: caller.Actor, HPKEPublicKey: []byte("key"), SPKISHA256: []byte(id),
+			CertSerial: id, CertExpire: time.Now().Add(time.Hour), Version: "v1",
+		})
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -105,8 +107,13 @@ func TestWait(t *testing.T) {
 	}
 	call(t, s.operator.revisions.GetRevision, &v1.GetRevisionRequest{Parent: "platform"})
 	for _, request := range []*v1.WaitRequest{
-		{Parent: "tenants/acme", Revision: "c999"}, {Parent: "tenants/acme", Revision: "x1"}, {Parent: "tenants/acme", Revision: "c+1"}, {Parent: "tenants/acme"},
-		{Parent: "tenants/acme", Revision: at, Scope: "dev"}, {Parent: "tenants/acme", Revision: at, Timeout: durationpb.New(time.Hour)}, {Revision: at},
+		{Parent: "tenants/acme", Revision: "c999"},
+		{Parent: "tenants/acme", Revision: "x1"},
+		{Parent: "tenants/acme", Revision: "c+1"},
+		{Parent: "tenants/acme"},
+		{Parent: "tenants/acme", Revision: at, Scope: "dev"},
+		{Parent: "tenants/acme", Revision: at, Timeout: durationpb.New(time.Hour)},
+		{Revision: at},
 	} {
 		if _, err := s.acme.revisions.Wait(t.Context(), request); connect.CodeOf(err) != connect.CodeInvalidArgument {
 			t.Errorf("%v: %v", request, err)

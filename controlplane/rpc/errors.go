@@ -83,7 +83,8 @@ func badRequest(violations []controlplane.Violation) *errdetails.BadRequest {
 	request := &errdetails.BadRequest{}
 	for _, v := range violations {
 		request.FieldViolations = append(request.FieldViolations, &errdetails.BadRequest_FieldViolation{
-			Field: v.Field, Description: v.Description, Reason: v.Reason})
+			Field: v.Field, Description: v.Description, Reason: v.Reason,
+		})
 	}
 	return request
 }

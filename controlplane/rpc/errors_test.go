@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -25,9 +26,7 @@ func (c *client) post(t *testing.T, procedure, contentType string, body io.Reade
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	r.Header.Set("Content-Type", contentType)
 	response, err := c.http.Do(r)
 	if err != nil {
@@ -47,7 +46,8 @@ func TestTheFormOfAnError(t *testing.T) {
 	s.base(t)
 	s.acme.must(t, "GroupService/CreateGroup", object{"parent": "tenants/acme", "group_id": "engineering", "group": object{"members": []any{object{"user": "a@b.test"}}}})
 	a := s.acme.refuses(t, "PolicyService/CreatePolicy", object{"parent": "tenants/acme", "policy_id": "p", "policy": object{"apps": []any{"base"}, "rules": []any{
-		object{"id": "r", "effect": "EFFECT_ALLOW", "principals": []any{"group:enginering"}, "operations": []any{"read"}}}}}, "invalid_argument", "REFERENCE_NOT_FOUND")
+		object{"id": "r", "effect": "EFFECT_ALLOW", "principals": []any{"group:enginering"}, "operations": []any{"read"}},
+	}}}, "invalid_argument", "REFERENCE_NOT_FOUND")
 	var details []object
 	for _, d := range a.fields["details"].([]any) {
 		delete(d.(object), "value")
@@ -74,6 +74,7 @@ func TestEveryProtocolSaysTheSame(t *testing.T) {
 		"connect": nil, "json": {connect.WithProtoJSON()}, "gRPC-Web": {connect.WithGRPCWeb()}, "gzip": {connect.WithSendGzip()},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			c := s.as(s.acme.token, options...)
 			f := refused(t, c.apps.GetApp, &v1.GetAppRequest{Name: "tenants/globex/apps/x"}, connect.CodeNotFound, "NOT_FOUND")
 			if f.message != "not found" || f.requestID == "" {
@@ -128,9 +129,11 @@ func TestTheLog(t *testing.T) {
 	s.acme.must(t, "IdentityProviderService/CreateIdentityProvider", object{"parent": "tenants/acme", "identity_provider_id": "one", "identity_provider": provider})
 	s.acme.send(t, "IdentityProviderService/CreateIdentityProvider", object{"parent": "tenants/acme", "identity_provider_id": "Two", "identity_provider": with(provider, object{"client_secret": strings.Repeat(canary, 100)})})
 	s.acme.send(t, "IdentityProviderService/CreateIdentityProvider", object{"parent": "tenants/acme", "identity_provider_id": "two", "identity_provider": with(provider, object{"client_secrets": canary, "client_secret": 7})})
-	for _, malformed := range []string{`{"identityProvider":{"clientSecret":canary-secret}}`, `{"identityProvider":{"clientSecret":["canary-secret"]}}`,
+	for _, malformed := range []string{
+		`{"identityProvider":{"clientSecret":canary-secret}}`, `{"identityProvider":{"clientSecret":["canary-secret"]}}`,
 		`{"identityProvider":{"createTime":"canary-secret"}}`, `{"identityProvider":"canary-secret"}`, `{"validateOnly":"canary-secret"}`, `canary-secret`,
-		`{"identityProvider":{"labels":["canary-secret"]}}`} {
+		`{"identityProvider":{"labels":["canary-secret"]}}`,
+	} {
 		if a := s.acme.send(t, "IdentityProviderService/CreateIdentityProvider", []byte(malformed)); a.code() != "invalid_argument" || strings.Contains(a.body, canary) {
 			t.Errorf("%s: %s", malformed, a.body)
 		}
@@ -154,8 +157,10 @@ func TestTheLog(t *testing.T) {
 			last = parsed
 		}
 	}
-	wanted := object{"msg": "rpc", "actor": "tenants/acme/members/owner", "actor_kind": "apiToken", "request_id": "test", "ip": "127.0.0.1",
-		"scope": "tenants/acme", "status": float64(200)}
+	wanted := object{
+		"msg": "rpc", "actor": "tenants/acme/members/owner", "actor_kind": "apiToken", "request_id": "test", "ip": "127.0.0.1",
+		"scope": "tenants/acme", "status": float64(200),
+	}
 	for key, want := range wanted {
 		if last[key] != want {
 			t.Errorf("%s: %v, want %v", key, last[key], want)
@@ -204,6 +209,7 @@ func TestMalformedRequests(t *testing.T) {
 		"unknown enum": {`{"parent": "tenants/acme", "app": {"upstreamAuthorization": "UPSTREAM_AUTHORIZATION_STRIPP"}}`, "invalid_argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			response, answered := s.acme.post(t, "AppService/CreateApp", "application/json", strings.NewReader(c.body), nil)
 			if response.StatusCode != http.StatusBadRequest || !strings.Contains(answered, c.code) {
 				t.Errorf("got %d %s", response.StatusCode, answered)

@@ -84,8 +84,10 @@ func logged(log *slog.Logger, next http.Handler) http.Handler {
 		begin := time.Now()
 		e := eventOf(r.Context())
 		defer func() {
-			attrs := []slog.Attr{slog.String("request_id", e.requestID), slog.String("procedure", e.procedure),
-				slog.String("ip", e.ip.String()), slog.Duration("duration", time.Since(begin)), slog.Int("status", e.status)}
+			attrs := []slog.Attr{
+				slog.String("request_id", e.requestID), slog.String("procedure", e.procedure),
+				slog.String("ip", e.ip.String()), slog.Duration("duration", time.Since(begin)), slog.Int("status", e.status),
+			}
 			if c := e.caller; c != nil {
 				attrs = append(attrs, slog.String("actor", c.Actor), slog.String("actor_kind", c.ActorKind),
 					slog.String("tenant_uid", string(c.TenantUID)))

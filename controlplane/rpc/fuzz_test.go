@@ -58,8 +58,10 @@ func FuzzMerge(f *testing.F) {
 		if proto.Unmarshal(data, patch) != nil {
 			return
 		}
-		current := &v1.App{Name: "n", Uid: "u", Etag: "e", Revision: "c1", CreateTime: timestamppb.New(timestamppb.Now().AsTime()), Hosts: []string{"h"},
-			UpstreamIdentity: &v1.UpstreamIdentity{Groups: []string{"g"}}}
+		current := &v1.App{
+			Name: "n", Uid: "u", Etag: "e", Revision: "c1", CreateTime: timestamppb.New(timestamppb.Now().AsTime()), Hosts: []string{"h"},
+			UpstreamIdentity: &v1.UpstreamIdentity{Groups: []string{"g"}},
+		}
 		before, sent := proto.CloneOf(current), proto.CloneOf(patch)
 		mask := &fieldmaskpb.FieldMask{Paths: []string{first, second}}
 		if second == "" {

@@ -107,8 +107,10 @@ func sameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	errorWriter := connect.NewErrorWriter()
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = errorWriter.Write(w, r, eventOf(r.Context()).fail(&controlplane.Error{Kind: controlplane.Denied, Reason: "CROSS_ORIGIN",
-			Message: "cross-origin requests are refused"})) // who does not read the refusal is refused all the same
+		_ = errorWriter.Write(w, r, eventOf(r.Context()).fail(&controlplane.Error{
+			Kind: controlplane.Denied, Reason: "CROSS_ORIGIN",
+			Message: "cross-origin requests are refused",
+		})) // who does not read the refusal is refused all the same
 	}))
 	return protection.Handler(next)
 }

@@ -22,6 +22,7 @@ func forEachKind(t *testing.T, test func(t *testing.T, s *service, k sample, c *
 	s.base(t)
 	for _, k := range samples {
 		t.Run(k.kind, func(t *testing.T) {
+			t.Parallel()
 			test(t, s, k, s.whom(k))
 		})
 	}
@@ -300,8 +301,10 @@ func TestDelete(t *testing.T) {
 
 func TestOutputOnlyFieldsAreNotWritten(t *testing.T) {
 	forEachKind(t, func(t *testing.T, s *service, k sample, c *client) {
-		forged := with(k.body("one"), object{"name": "tenants/globex/apps/x", "uid": "00000000-0000-7000-8000-000000000001", "etag": "forged",
-			"create_time": "2001-01-01T00:00:00Z", "update_time": "2001-01-01T00:00:00Z", "revision": "c999"})
+		forged := with(k.body("one"), object{
+			"name": "tenants/globex/apps/x", "uid": "00000000-0000-7000-8000-000000000001", "etag": "forged",
+			"create_time": "2001-01-01T00:00:00Z", "update_time": "2001-01-01T00:00:00Z", "revision": "c999",
+		})
 		made := c.must(t, k.service()+"Create"+k.kind, k.create("one", object{k.field: forged}))
 		if made.text("name") != k.name+"one" || strings.Contains(made.body, "2001-01-01") || made.text("revision") == "c999" ||
 			made.text("etag") == "forged" || made.text("uid") == "00000000-0000-7000-8000-000000000001" {
@@ -328,10 +331,12 @@ func TestAMaskOfEverythingReplaces(t *testing.T) {
 	s := setup(t)
 	call(t, s.acme.apps.CreateApp, &v1.CreateAppRequest{Parent: "tenants/acme", AppId: "one", App: &v1.App{
 		DisplayName: "One", Hosts: []string{"one.acme.test"}, Disabled: true,
-		Routes: []*v1.Route{{Path: "/**", Upstreams: []*v1.Upstream{{Url: "https://up.example"}}}}}})
+		Routes: []*v1.Route{{Path: "/**", Upstreams: []*v1.Upstream{{Url: "https://up.example"}}}},
+	}})
 	got := call(t, s.acme.apps.UpdateApp, &v1.UpdateAppRequest{UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"*"}}, App: &v1.App{
 		Name: "tenants/acme/apps/one", Hosts: []string{"two.acme.test"},
-		Routes: []*v1.Route{{Path: "/**", Upstreams: []*v1.Upstream{{Url: "https://up.example"}}}}}})
+		Routes: []*v1.Route{{Path: "/**", Upstreams: []*v1.Upstream{{Url: "https://up.example"}}}},
+	}})
 	if got.GetDisplayName() != "" || got.GetDisabled() || got.GetHosts()[0] != "two.acme.test" {
 		t.Errorf("after a replacement of everything: %v", got)
 	}

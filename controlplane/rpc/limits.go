@@ -33,8 +33,10 @@ func maxBytes(procedure string) int {
 
 // errTooLarge is noticed before anything is read.
 func errTooLarge(limit string) error {
-	return &controlplane.Error{Kind: controlplane.Exhausted, Reason: controlplane.ReasonQuota,
-		Message: "the request is larger than " + limit + " bytes", Metadata: map[string]string{"quota": "request-bytes", "limit": limit}}
+	return &controlplane.Error{
+		Kind: controlplane.Exhausted, Reason: controlplane.ReasonQuota,
+		Message: "the request is larger than " + limit + " bytes", Metadata: map[string]string{"quota": "request-bytes", "limit": limit},
+	}
 }
 
 // limited bounds the bytes and the time of a request. Connect bounds the message once more, after decompression.

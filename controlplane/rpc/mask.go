@@ -81,8 +81,10 @@ func checkPath(d protoreflect.MessageDescriptor, path string) (controlplane.Viol
 		f := d.Fields().ByName(protoreflect.Name(segment))
 		switch {
 		case f == nil:
-			return controlplane.Violation{Reason: controlplane.ReasonFieldUnknown, Suggestion: nearestField(d, segment),
-				Description: fmt.Sprintf("%s has no field %q", d.Name(), segment)}, true
+			return controlplane.Violation{
+				Reason: controlplane.ReasonFieldUnknown, Suggestion: nearestField(d, segment),
+				Description: fmt.Sprintf("%s has no field %q", d.Name(), segment),
+			}, true
 		case i == 0 && !writable(f):
 			return invalid("%q is output only", segment)
 		case i == len(segments)-1:

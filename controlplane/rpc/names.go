@@ -11,8 +11,10 @@ import (
 // name's shape is, is said; whether there is anything of that name, only the use case says.
 
 func invalidName(field, form string) error {
-	return controlplane.InvalidFields(controlplane.Violation{Field: field, Reason: controlplane.ReasonFieldInvalid,
-		Description: "must be of the form " + form})
+	return controlplane.InvalidFields(controlplane.Violation{
+		Field: field, Reason: controlplane.ReasonFieldInvalid,
+		Description: "must be of the form " + form,
+	})
 }
 
 func invalidEmpty(field string) error {

@@ -27,8 +27,10 @@ func TestTheBootstrapTokenMakesOneOperator(t *testing.T) {
 	refused(t, second.tenants.CreateTenant, &v1.CreateTenantRequest{TenantId: "acme", Tenant: &v1.Tenant{AuthHost: "auth.acme.test"}},
 		connect.CodePermissionDenied, "ROLE_REQUIRED")
 	call(t, second.members.CreateMember, &v1.CreateMemberRequest{Parent: "platform", MemberId: "viewer", Member: &v1.Member{Role: v1.AdminRole_ADMIN_ROLE_VIEWER}})
-	refused(t, second.apiTokens.CreateApiToken, &v1.CreateApiTokenRequest{Parent: "platform", ApiTokenId: "viewer",
-		ApiToken: &v1.ApiToken{Member: "platform/members/viewer", Role: v1.AdminRole_ADMIN_ROLE_VIEWER}}, connect.CodeInvalidArgument, "FIELD_INVALID")
+	refused(t, second.apiTokens.CreateApiToken, &v1.CreateApiTokenRequest{
+		Parent: "platform", ApiTokenId: "viewer",
+		ApiToken: &v1.ApiToken{Member: "platform/members/viewer", Role: v1.AdminRole_ADMIN_ROLE_VIEWER},
+	}, connect.CodeInvalidArgument, "FIELD_INVALID")
 
 	operator := s.member(t, second, "platform", "op", controlplane.Owner, nil)
 	call(t, operator.members.ListMembers, &v1.ListMembersRequest{Parent: "platform"})

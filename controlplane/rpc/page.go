@@ -38,8 +38,10 @@ func after(of, pageToken string) (string, error) {
 		err = json.Unmarshal(data, &c)
 	}
 	if err != nil || c.Of != of || c.Last == "" {
-		return "", controlplane.InvalidFields(controlplane.Violation{Field: "page_token", Reason: controlplane.ReasonFieldInvalid,
-			Description: "is not the next_page_token of such a list; everything but the page size must be as it was"})
+		return "", controlplane.InvalidFields(controlplane.Violation{
+			Field: "page_token", Reason: controlplane.ReasonFieldInvalid,
+			Description: "is not the next_page_token of such a list; everything but the page size must be as it was",
+		})
 	}
 	return c.Last, nil
 }

@@ -86,7 +86,7 @@ func create[M proto.Message](ctx context.Context, a *api, request createRequest)
 	if err != nil {
 		return *new(M), err
 	}
-	return apply[M](ctx, a, set, a.Changes.Apply)
+	return apply[M](ctx, set, a.Changes.Apply)
 }
 
 // creation is the set of one that a Create request asks for.
@@ -119,12 +119,14 @@ func update[M proto.Message](ctx context.Context, a *api, request updateRequest)
 	if err != nil {
 		return *new(M), err
 	}
-	set := a.setOfOne(ctx, scope, request, changeset.Item{Kind: kind, ID: id, At: at, Action: changeset.Update,
-		Etag: getString(patch.ProtoReflect(), "etag"), AllowMissing: request.GetAllowMissing()})
+	set := a.setOfOne(ctx, scope, request, changeset.Item{
+		Kind: kind, ID: id, At: at, Action: changeset.Update,
+		Etag: getString(patch.ProtoReflect(), "etag"), AllowMissing: request.GetAllowMissing(),
+	})
 	set.Items[0].Write = func(current *controlplane.Resource) (changeset.Desired, error) {
 		return a.merged(scope, current, patch, request.GetUpdateMask(), at)
 	}
-	return apply[M](ctx, a, set, a.Changes.Apply)
+	return apply[M](ctx, set, a.Changes.Apply)
 }
 
 // merged is what an update makes of a resource. What is not there yet is made of all of the patch, whatever the mask
@@ -173,8 +175,10 @@ func remove(ctx context.Context, a *api, kind controlplane.Kind, request deleteR
 	if err != nil {
 		return "", err
 	}
-	set := a.setOfOne(ctx, scope, request, changeset.Item{Kind: kind, ID: id, At: "name", Action: changeset.Delete,
-		Etag: request.GetEtag(), AllowMissing: request.GetAllowMissing()})
+	set := a.setOfOne(ctx, scope, request, changeset.Item{
+		Kind: kind, ID: id, At: "name", Action: changeset.Delete,
+		Etag: request.GetEtag(), AllowMissing: request.GetAllowMissing(),
+	})
 	set.Remember = func(r *changeset.Result) ([]byte, error) { return []byte(r.Revision.String()), nil }
 	result, err := a.Changes.Apply(ctx, callerOf(ctx), set)
 	if err != nil {
@@ -187,8 +191,10 @@ func remove(ctx context.Context, a *api, kind controlplane.Kind, request deleteR
 }
 
 func (a *api) setOfOne(ctx context.Context, scope controlplane.Scope, request writeRequest, item changeset.Item) *changeset.Set {
-	return &changeset.Set{Scope: scope, Items: []changeset.Item{item}, ValidateOnly: request.GetValidateOnly(),
-		RequestID: request.GetRequestId(), Digest: digest(ctx, request)}
+	return &changeset.Set{
+		Scope: scope, Items: []changeset.Item{item}, ValidateOnly: request.GetValidateOnly(),
+		RequestID: request.GetRequestId(), Digest: digest(ctx, request),
+	}
 }
 
 // digest tells two requests under one request id apart.
@@ -202,8 +208,9 @@ func digest(ctx context.Context, request proto.Message) []byte {
 }
 
 // apply makes the answer of a set of one, and has it remembered for a retry.
-func apply[M proto.Message](ctx context.Context, a *api, set *changeset.Set,
-	do func(context.Context, *controlplane.Caller, *changeset.Set) (*changeset.Result, error)) (M, error) {
+func apply[M proto.Message](ctx context.Context, set *changeset.Set,
+	do func(context.Context, *controlplane.Caller, *changeset.Set) (*changeset.Result, error),
+) (M, error) {
 	answer := func(r *changeset.Result) (M, error) { return encodeAs[M](set.Scope, r.Resources[0]) }
 	set.Remember = func(r *changeset.Result) ([]byte, error) {
 		m, err := answer(r)
@@ -248,8 +255,10 @@ func resourceIn(request proto.Message, kind controlplane.Kind) (proto.Message, e
 	m := request.ProtoReflect()
 	f := m.Descriptor().Fields().ByName(protoreflect.Name(snake(kind)))
 	if !m.Has(f) {
-		return nil, controlplane.InvalidFields(controlplane.Violation{Field: snake(kind), Reason: controlplane.ReasonFieldRequired,
-			Description: "is required"})
+		return nil, controlplane.InvalidFields(controlplane.Violation{
+			Field: snake(kind), Reason: controlplane.ReasonFieldRequired,
+			Description: "is required",
+		})
 	}
 	return m.Get(f).Message().Interface(), nil
 }

@@ -42,8 +42,10 @@ func (s revisions) Wait(ctx context.Context, r *v1.WaitRequest) (*v1.WaitRespons
 	if err != nil {
 		return nil, err
 	}
-	return &v1.WaitResponse{Result: waitResults[result.Result], Pending: edgeRevisions(result.Pending), Unreachable: edgeRevisions(result.Unreachable),
-		ClosedApps: result.ClosedApps, EnforceTime: timestamp(result.EnforceTime), CommitTime: timestamp(result.CommitTime)}, nil
+	return &v1.WaitResponse{
+		Result: waitResults[result.Result], Pending: edgeRevisions(result.Pending), Unreachable: edgeRevisions(result.Unreachable),
+		ClosedApps: result.ClosedApps, EnforceTime: timestamp(result.EnforceTime), CommitTime: timestamp(result.CommitTime),
+	}, nil
 }
 
 var waitResults = map[revision.Result]v1.WaitResult{
@@ -55,8 +57,10 @@ var waitResults = map[revision.Result]v1.WaitResult{
 func edgeRevisions(edges []revision.EdgeRevision) []*v1.EdgeRevision {
 	var messages []*v1.EdgeRevision
 	for _, e := range edges {
-		messages = append(messages, &v1.EdgeRevision{Edge: e.Edge, Config: e.Config.String(), Urgent: e.Urgent.String(),
-			SeenTime: timestamp(e.SeenTime), ClosesBy: timestamp(e.ClosesBy), Refused: e.Refused})
+		messages = append(messages, &v1.EdgeRevision{
+			Edge: e.Edge, Config: e.Config.String(), Urgent: e.Urgent.String(),
+			SeenTime: timestamp(e.SeenTime), ClosesBy: timestamp(e.ClosesBy), Refused: e.Refused,
+		})
 	}
 	return messages
 }

@@ -59,8 +59,10 @@ func afterSession(of, pageToken string) (began time.Time, sid string, err error)
 	text, sid, _ := strings.Cut(last, " ")
 	began, err = time.Parse(time.RFC3339Nano, text)
 	if err != nil {
-		return began, "", controlplane.InvalidFields(controlplane.Violation{Field: "page_token", Reason: controlplane.ReasonFieldInvalid,
-			Description: "is not a next_page_token"})
+		return began, "", controlplane.InvalidFields(controlplane.Violation{
+			Field: "page_token", Reason: controlplane.ReasonFieldInvalid,
+			Description: "is not a next_page_token",
+		})
 	}
 	return began, sid, nil
 }
@@ -128,7 +130,8 @@ func (s revocations) CreateRevocation(ctx context.Context, r *v1.CreateRevocatio
 		RequestID: r.GetRequestId(), Digest: digest(ctx, r),
 		Remember: func(made *revocation.Revocation) ([]byte, error) {
 			return proto.Marshal(revocationMessage(scope, made))
-		}})
+		},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -140,6 +143,8 @@ func (s revocations) CreateRevocation(ctx context.Context, r *v1.CreateRevocatio
 }
 
 func revocationMessage(scope controlplane.Scope, r *revocation.Revocation) *v1.Revocation {
-	return &v1.Revocation{Name: revocation.Name(scope, r.ID), Subject: r.Subject, Reason: r.Reason,
-		CreateTime: timestamp(r.CreateTime), ExpireTime: timestamp(r.ExpireTime), Revision: r.Revision.String()}
+	return &v1.Revocation{
+		Name: revocation.Name(scope, r.ID), Subject: r.Subject, Reason: r.Reason,
+		CreateTime: timestamp(r.CreateTime), ExpireTime: timestamp(r.ExpireTime), Revision: r.Revision.String(),
+	}
 }

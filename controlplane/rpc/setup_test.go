@@ -118,8 +118,10 @@ func setup(t *testing.T) *service {
 		call(t, s.operator.tenants.CreateTenant, &v1.CreateTenantRequest{TenantId: id, Tenant: &v1.Tenant{AuthHost: "auth." + id + ".test"}})
 		*to = s.member(t, s.operator, "tenants/"+id, "owner", controlplane.Owner, nil)
 	}
-	call(t, s.operator.edgePools.CreateEdgePool, &v1.CreateEdgePoolRequest{EdgePoolId: "dev",
-		EdgePool: &v1.EdgePool{Tenants: []string{"acme"}, Login: true, AllowedUpstreamCidrs: []string{"127.0.0.0/8", "::1/128"}}})
+	call(t, s.operator.edgePools.CreateEdgePool, &v1.CreateEdgePoolRequest{
+		EdgePoolId: "dev",
+		EdgePool:   &v1.EdgePool{Tenants: []string{"acme"}, Login: true, AllowedUpstreamCidrs: []string{"127.0.0.0/8", "::1/128"}},
+	})
 	return s
 }
 
@@ -128,8 +130,10 @@ func (s *service) member(t *testing.T, by *client, parent, id string, role contr
 	t.Helper()
 	wire := v1.AdminRole(v1.AdminRole_value[string(role)])
 	call(t, by.members.CreateMember, &v1.CreateMemberRequest{Parent: parent, MemberId: id, Member: &v1.Member{Role: wire, AppLabels: labels}})
-	made := call(t, by.apiTokens.CreateApiToken, &v1.CreateApiTokenRequest{Parent: parent, ApiTokenId: id,
-		ApiToken: &v1.ApiToken{Member: parent + "/members/" + id, Role: wire}})
+	made := call(t, by.apiTokens.CreateApiToken, &v1.CreateApiTokenRequest{
+		Parent: parent, ApiTokenId: id,
+		ApiToken: &v1.ApiToken{Member: parent + "/members/" + id, Role: wire},
+	})
 	return s.as(made.GetSecret())
 }
 

@@ -113,8 +113,10 @@ func unknownJSON(d protoreflect.MessageDescriptor, tree any, at string) []contro
 			f = d.Fields().ByTextName(key)
 		}
 		if f == nil {
-			found = append(found, controlplane.Violation{Field: join(at, key), Suggestion: nearestField(d, key),
-				Description: "there is no such field", Reason: controlplane.ReasonFieldUnknown})
+			found = append(found, controlplane.Violation{
+				Field: join(at, key), Suggestion: nearestField(d, key),
+				Description: "there is no such field", Reason: controlplane.ReasonFieldUnknown,
+			})
 			continue
 		}
 		found = append(found, unknownIn(f, object[key], join(at, string(f.Name())))...)
@@ -160,8 +162,10 @@ func unknownEnum(d protoreflect.EnumDescriptor, value any, at string) []controlp
 			known = append(known, string(v.Name()))
 		}
 	}
-	return []controlplane.Violation{{Field: at, Reason: controlplane.ReasonFieldInvalid, Suggestion: controlplane.Nearest(name, known),
-		Description: "must be one of " + strings.Join(known, ", ")}}
+	return []controlplane.Violation{{
+		Field: at, Reason: controlplane.ReasonFieldInvalid, Suggestion: controlplane.Nearest(name, known),
+		Description: "must be one of " + strings.Join(known, ", "),
+	}}
 }
 
 func keys(object map[string]any) func(func(string) bool) {
@@ -226,6 +230,8 @@ func unknownField(d protoreflect.MessageDescriptor, number protowire.Number, fie
 	if data, n := protowire.ConsumeBytes(field[tag:]); number == foundInJSON && n > 0 && json.Unmarshal(data, &left) == nil {
 		return left
 	}
-	return controlplane.Violation{Field: join(at, fmt.Sprintf("%d", number)), Reason: controlplane.ReasonFieldUnknown,
-		Description: fmt.Sprintf("%s has no field of this number; is the client newer than the server?", d.Name())}
+	return controlplane.Violation{
+		Field: join(at, fmt.Sprintf("%d", number)), Reason: controlplane.ReasonFieldUnknown,
+		Description: fmt.Sprintf("%s has no field of this number; is the client newer than the server?", d.Name()),
+	}
 }

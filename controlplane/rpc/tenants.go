@@ -46,7 +46,7 @@ func (s tenants) CreateTenant(ctx context.Context, r *v1.CreateTenantRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	return apply[*v1.Tenant](ctx, s.api, set, s.Tenants.Create)
+	return apply[*v1.Tenant](ctx, set, s.Tenants.Create)
 }
 
 func (s tenants) UpdateTenant(ctx context.Context, r *v1.UpdateTenantRequest) (*v1.Tenant, error) {
@@ -62,7 +62,7 @@ func (s tenants) UpdateTenant(ctx context.Context, r *v1.UpdateTenantRequest) (*
 	set.Items[0].Write = func(*controlplane.Resource) (changeset.Desired, error) {
 		return s.desired(name.ID, "tenant", r.GetTenant())
 	}
-	return apply[*v1.Tenant](ctx, s.api, set, s.Tenants.Create)
+	return apply[*v1.Tenant](ctx, set, s.Tenants.Create)
 }
 
 func (s tenants) DeleteTenant(ctx context.Context, r *v1.DeleteTenantRequest) (*v1.DeleteTenantResponse, error) {
@@ -70,7 +70,9 @@ func (s tenants) DeleteTenant(ctx context.Context, r *v1.DeleteTenantRequest) (*
 	if err != nil || name.Kind != controlplane.KindTenant {
 		return nil, invalidName("name", form(controlplane.KindTenant))
 	}
-	revision, err := s.Tenants.Delete(ctx, callerOf(ctx), tenant.Removal{ID: name.ID, Etag: r.GetEtag(), AllowMissing: r.GetAllowMissing(),
-		ValidateOnly: r.GetValidateOnly(), RequestID: r.GetRequestId(), Digest: digest(ctx, r)})
+	revision, err := s.Tenants.Delete(ctx, callerOf(ctx), tenant.Removal{
+		ID: name.ID, Etag: r.GetEtag(), AllowMissing: r.GetAllowMissing(),
+		ValidateOnly: r.GetValidateOnly(), RequestID: r.GetRequestId(), Digest: digest(ctx, r),
+	})
 	return &v1.DeleteTenantResponse{Revision: revision}, err
 }

@@ -57,7 +57,7 @@ func violation(found *protovalidate.Violation, at string) controlplane.Violation
 		Description: found.Proto.GetMessage(),
 		Reason:      controlplane.ReasonFieldInvalid,
 	}
-	empty := found.FieldValue.IsValid() && found.FieldDescriptor != nil && isEmpty(found.FieldDescriptor, found.FieldValue)
+	empty := found.FieldValue.IsValid() && isEmpty(found.FieldValue)
 	if found.Proto.GetRuleId() == "required" || empty {
 		v.Reason = controlplane.ReasonFieldRequired
 	}
@@ -68,7 +68,7 @@ func violation(found *protovalidate.Violation, at string) controlplane.Violation
 }
 
 // isEmpty reports whether a value that breaks a rule does so by not being there.
-func isEmpty(f protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+func isEmpty(value protoreflect.Value) bool {
 	switch v := value.Interface().(type) {
 	case string:
 		return v == ""

@@ -121,8 +121,10 @@ func TestTheWallBetweenTenants(t *testing.T) {
 			s.globex.must(t, k.service()+"Create"+k.kind, object{"parent": "tenants/globex", k.field + "_id": theirs, k.field: fill(k.valid, "theirs")})
 		}
 	}
-	s.globex.must(t, "PolicyService/CreatePolicy", object{"parent": "tenants/globex", "policy_id": theirs,
-		"policy": with(samples[4].body("x"), object{"apps": []any{theirs}})})
+	s.globex.must(t, "PolicyService/CreatePolicy", object{
+		"parent": "tenants/globex", "policy_id": theirs,
+		"policy": with(samples[4].body("x"), object{"apps": []any{theirs}}),
+	})
 	s.globex.must(t, "RevocationService/CreateRevocation", object{"parent": "tenants/globex", "revocation": object{"subject": "session:" + uid}})
 
 	for procedure := range probes {
@@ -134,6 +136,7 @@ func TestTheWallBetweenTenants(t *testing.T) {
 			continue
 		}
 		t.Run(procedure, func(t *testing.T) {
+			t.Parallel()
 			status, foreign := s.acme.probe(t, procedure, strings.NewReplacer("{t}", "globex", "{id}", theirs, "{uid}", uid))
 			_, random := s.acme.probe(t, procedure, strings.NewReplacer("{t}", "nobody", "{id}", theirs, "{uid}", uid))
 			if foreign != random {

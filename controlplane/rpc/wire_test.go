@@ -155,26 +155,44 @@ func fill(o object, id string) object {
 
 // samples has every kind with the generic five methods. Policies name the app `base`.
 var samples = []sample{
-	{kind: "IdentityProvider", plural: "IdentityProviders", field: "identity_provider", parent: "tenants/acme", name: "tenants/acme/identityProviders/",
-		valid: object{"issuer": "https://idp.example", "client_id": "us"}, edit: object{"scopes": []any{"openid", "email"}}, editMask: "scopes"},
-	{kind: "App", plural: "Apps", field: "app", parent: "tenants/acme", name: "tenants/acme/apps/",
+	{
+		kind: "IdentityProvider", plural: "IdentityProviders", field: "identity_provider", parent: "tenants/acme", name: "tenants/acme/identityProviders/",
+		valid: object{"issuer": "https://idp.example", "client_id": "us"}, edit: object{"scopes": []any{"openid", "email"}}, editMask: "scopes",
+	},
+	{
+		kind: "App", plural: "Apps", field: "app", parent: "tenants/acme", name: "tenants/acme/apps/",
 		valid: object{"hosts": []any{"{id}.acme.test"}, "routes": []any{object{"path": "/**", "upstreams": []any{object{"url": "https://up.example"}}}}},
-		edit:  object{"disabled": true}, editMask: "disabled"},
-	{kind: "Role", plural: "Roles", field: "role", parent: "tenants/acme", name: "tenants/acme/roles/",
-		valid: object{"access": []any{"ACCESS_CLASS_READ"}}, edit: object{"operations": []any{"invoices.*"}}, editMask: "operations"},
-	{kind: "Group", plural: "Groups", field: "group", parent: "tenants/acme", name: "tenants/acme/groups/",
-		valid: object{"members": []any{object{"user": "ann@acme.test"}}}, edit: object{"members": []any{object{"user": "bob@acme.test"}}}, editMask: "members"},
-	{kind: "Policy", plural: "Policies", field: "policy", parent: "tenants/acme", name: "tenants/acme/policies/",
+		edit:  object{"disabled": true}, editMask: "disabled",
+	},
+	{
+		kind: "Role", plural: "Roles", field: "role", parent: "tenants/acme", name: "tenants/acme/roles/",
+		valid: object{"access": []any{"ACCESS_CLASS_READ"}}, edit: object{"operations": []any{"invoices.*"}}, editMask: "operations",
+	},
+	{
+		kind: "Group", plural: "Groups", field: "group", parent: "tenants/acme", name: "tenants/acme/groups/",
+		valid: object{"members": []any{object{"user": "ann@acme.test"}}}, edit: object{"members": []any{object{"user": "bob@acme.test"}}}, editMask: "members",
+	},
+	{
+		kind: "Policy", plural: "Policies", field: "policy", parent: "tenants/acme", name: "tenants/acme/policies/",
 		valid: object{"apps": []any{"base"}, "rules": []any{object{"id": "r", "effect": "EFFECT_ALLOW", "principals": []any{"anyone"}, "operations": []any{"read"}}}},
-		edit:  object{"rules": []any{object{"id": "r", "effect": "EFFECT_DENY", "principals": []any{"people"}, "operations": []any{"*"}}}}, editMask: "rules"},
-	{kind: "ServiceAccount", plural: "ServiceAccounts", field: "service_account", parent: "tenants/acme", name: "tenants/acme/serviceAccounts/",
-		valid: object{"description": "robot"}, edit: object{"disabled": true}, editMask: "disabled"},
-	{kind: "Member", plural: "Members", field: "member", parent: "tenants/acme", name: "tenants/acme/members/",
-		valid: object{"role": "ADMIN_ROLE_VIEWER"}, edit: object{"email": "ann@acme.test"}, editMask: "email"},
-	{kind: "EdgePool", plural: "EdgePools", field: "edge_pool", parent: "", name: "edgePools/", platform: true,
-		valid: object{"tenants": []any{"acme"}}, edit: object{"login": true}, editMask: "login"},
-	{kind: "Tenant", plural: "Tenants", field: "tenant", parent: "", name: "tenants/", platform: true,
-		valid: object{"auth_host": "auth.{id}.test"}, edit: object{"session": object{"idle_timeout": "600s"}}, editMask: "session"},
+		edit:  object{"rules": []any{object{"id": "r", "effect": "EFFECT_DENY", "principals": []any{"people"}, "operations": []any{"*"}}}}, editMask: "rules",
+	},
+	{
+		kind: "ServiceAccount", plural: "ServiceAccounts", field: "service_account", parent: "tenants/acme", name: "tenants/acme/serviceAccounts/",
+		valid: object{"description": "robot"}, edit: object{"disabled": true}, editMask: "disabled",
+	},
+	{
+		kind: "Member", plural: "Members", field: "member", parent: "tenants/acme", name: "tenants/acme/members/",
+		valid: object{"role": "ADMIN_ROLE_VIEWER"}, edit: object{"email": "ann@acme.test"}, editMask: "email",
+	},
+	{
+		kind: "EdgePool", plural: "EdgePools", field: "edge_pool", parent: "", name: "edgePools/", platform: true,
+		valid: object{"tenants": []any{"acme"}}, edit: object{"login": true}, editMask: "login",
+	},
+	{
+		kind: "Tenant", plural: "Tenants", field: "tenant", parent: "", name: "tenants/", platform: true,
+		valid: object{"auth_host": "auth.{id}.test"}, edit: object{"session": object{"idle_timeout": "600s"}}, editMask: "session",
+	},
 }
 
 // whom returns the client that may write the kind.
@@ -187,8 +205,10 @@ func (s *service) whom(k sample) *client {
 
 // base makes the app that policies name.
 func (s *service) base(t testing.TB) {
-	s.acme.must(t, "AppService/CreateApp", object{"parent": "tenants/acme", "app_id": "base",
-		"app": object{"hosts": []any{"base.acme.test"}, "routes": []any{object{"path": "/**", "upstreams": []any{object{"url": "https://up.example"}}}}}})
+	s.acme.must(t, "AppService/CreateApp", object{
+		"parent": "tenants/acme", "app_id": "base",
+		"app": object{"hosts": []any{"base.acme.test"}, "routes": []any{object{"path": "/**", "upstreams": []any{object{"url": "https://up.example"}}}}},
+	})
 }
 
 // descriptor finds a message.

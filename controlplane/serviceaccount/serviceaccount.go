@@ -101,9 +101,11 @@ func refuseRepeated(tx *store.TenantTx, caller *controlplane.Caller, q Request) 
 	if err != nil || !seen {
 		return err
 	}
-	return &controlplane.Error{Kind: controlplane.Exists, Reason: controlplane.ReasonIDTaken,
+	return &controlplane.Error{
+		Kind: controlplane.Exists, Reason: controlplane.ReasonIDTaken,
 		Message:  fmt.Sprintf("this request has made the token %s; its secret was in that answer only: revoke it and make another", id),
-		Metadata: map[string]string{"token": string(id)}}
+		Metadata: map[string]string{"token": string(id)},
+	}
 }
 
 func (s *Service) room(tx *store.TenantTx, account controlplane.UID) error {
@@ -120,9 +122,11 @@ func (s *Service) room(tx *store.TenantTx, account controlplane.UID) error {
 	if working < maxTokens {
 		return nil
 	}
-	return &controlplane.Error{Kind: controlplane.Exhausted, Reason: controlplane.ReasonQuota,
+	return &controlplane.Error{
+		Kind: controlplane.Exhausted, Reason: controlplane.ReasonQuota,
 		Message:  fmt.Sprintf("a service account has at most %d tokens that work: revoke one first", maxTokens),
-		Metadata: map[string]string{"quota": "service-account-tokens", "limit": fmt.Sprint(maxTokens)}}
+		Metadata: map[string]string{"quota": "service-account-tokens", "limit": fmt.Sprint(maxTokens)},
+	}
 }
 
 // ListTokens returns an account's tokens, newest first.
@@ -152,6 +156,8 @@ func record(tx *store.TenantTx, caller *controlplane.Caller, name string, t *Tok
 	if err != nil {
 		return err
 	}
-	return tx.Record(store.Change{Lane: controlplane.Config, Caller: caller,
-		Items: []store.ChangeItem{{Name: name, Action: store.Created, After: after}}})
+	return tx.Record(store.Change{
+		Lane: controlplane.Config, Caller: caller,
+		Items: []store.ChangeItem{{Name: name, Action: store.Created, After: after}},
+	})
 }

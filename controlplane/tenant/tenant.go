@@ -217,8 +217,10 @@ func remove(tx *store.TenantTx, caller *controlplane.Caller, scope controlplane.
 	if err := tx.DeleteTenant(); err != nil {
 		return none, err
 	}
-	err = tx.Record(store.Change{Lane: controlplane.Config, Caller: caller,
-		Items: []store.ChangeItem{{Name: scope.Parent(), Action: store.Deleted, Before: before}}})
+	err = tx.Record(store.Change{
+		Lane: controlplane.Config, Caller: caller,
+		Items: []store.ChangeItem{{Name: scope.Parent(), Action: store.Deleted, Before: before}},
+	})
 	return tx.Committed(controlplane.Config), err
 }
 
@@ -230,6 +232,8 @@ func inUse(how string, names []string) error {
 	if more := len(names) - told; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
-	return &controlplane.Error{Kind: controlplane.Precondition, Reason: controlplane.ReasonInUse,
-		Message: "the tenant " + how + " " + text, Metadata: map[string]string{"referrers": text}}
+	return &controlplane.Error{
+		Kind: controlplane.Precondition, Reason: controlplane.ReasonInUse,
+		Message: "the tenant " + how + " " + text, Metadata: map[string]string{"referrers": text},
+	}
 }
