@@ -18,6 +18,7 @@ func TestCommitToAcknowledged(t *testing.T) {
 	r := w.replica()
 	e := w.edge(r, "dev", "eu-1")
 	e.connect(r)
+	e.has(acme, w.put(acme, app("wiki", "first.acme.test")))
 	revisions := waiter(t, w)
 	var took []time.Duration
 	for range 50 {
