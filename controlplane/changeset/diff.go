@@ -138,7 +138,7 @@ func compare(at string, before, after any) []string {
 }
 
 // compareLists compares two lists as sets. Elements that have an identity of their own (a rule's id, a route's path) are
-// compared with their namesakes, and a path names the element by where it is afterwards.
+// compared with their namesakes, also where others came or went: a path names the element by where it is afterwards.
 func compareLists(at string, before, after []any) []string {
 	for _, identity := range []string{"id", "path"} {
 		a, ok := byIdentity(before, identity)
@@ -147,16 +147,17 @@ func compareLists(at string, before, after []any) []string {
 			continue
 		}
 		var paths []string
+		moved := len(a) != len(b) // an element came or went
 		for name, place := range b {
-			if old, kept := a[name]; kept {
-				element := fmt.Sprintf("%s[%d]", at, place)
-				paths = append(paths, compare(element, before[old], after[place])...)
-			} else {
-				return []string{at}
+			old, kept := a[name]
+			if !kept {
+				moved = true
+				continue
 			}
+			paths = append(paths, compare(fmt.Sprintf("%s[%d]", at, place), before[old], after[place])...)
 		}
-		if len(a) != len(b) {
-			return []string{at}
+		if moved {
+			paths = append(paths, at)
 		}
 		return paths
 	}

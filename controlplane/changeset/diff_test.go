@@ -28,6 +28,8 @@ func TestDifferences(t *testing.T) {
 		"one rule":                 {`{"rules":[{"id":"p","x":"1"},{"id":"q","x":"1"}]}`, `{"rules":[{"id":"q","x":"2"},{"id":"p","x":"1"}]}`, []string{"rules[0].x"}},
 		"one rule more":            {`{"rules":[{"id":"p"}]}`, `{"rules":[{"id":"p"},{"id":"q"}]}`, []string{"rules"}},
 		"one rule less":            {`{"rules":[{"id":"p"},{"id":"q"}]}`, `{"rules":[{"id":"p"}]}`, []string{"rules"}},
+		"one more, another edited": {`{"rules":[{"id":"p","x":"1"}]}`, `{"rules":[{"id":"q"},{"id":"p","x":"2"}]}`, []string{"rules", "rules[1].x"}},
+		"one less, another edited": {`{"rules":[{"id":"q"},{"id":"p","x":"1"}]}`, `{"rules":[{"id":"p","x":"2"}]}`, []string{"rules", "rules[0].x"}},
 		"a rule renamed":           {`{"rules":[{"id":"p"}]}`, `{"rules":[{"id":"q"}]}`, []string{"rules"}},
 		"rules twice":              {`{"rules":[{"id":"p"},{"id":"p","x":"1"}]}`, `{"rules":[{"id":"p","x":"1"},{"id":"p"}]}`, nil},
 		"a route":                  {`{"routes":[{"path":"/a","t":"1"}]}`, `{"routes":[{"path":"/a","t":"2"}]}`, []string{"routes[0].t"}},
