@@ -1,20 +1,25 @@
 // Package api is how our own programs call the control plane: where it is, with which token, and how its errors read.
 //
-// It must never know a noun: calls are made with the generated clients.
+// It must never know a noun: calls are made with the generated clients. And it must never put a token into an error.
 package api
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+)
 
-	"connectrpc.com/connect"
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
+const (
+	// dialTimeout is for one address.
+	dialTimeout = 5 * time.Second
+	// callTimeout is over the longest that the API takes for one call, so that only who gets no answer waits so long.
+	callTimeout = 150 * time.Second
 )
 
 // Client is a control plane to call. Make generated clients with HTTP and URL:
@@ -25,25 +30,32 @@ type Client struct {
 	URL  string
 }
 
-// New returns a client that presents token. url is `http(s)://host[:port]`. A token goes over plain http only to a
+// New returns a client that presents token. server is `http(s)://host[:port]`. A token goes over plain http only to a
 // loopback address.
 func New(server, token string) (*Client, error) {
 	u, err := url.Parse(server)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-		return nil, fmt.Errorf("server %q: want a URL such as https://sallyport.example", server)
+		return nil, errors.New("the control plane's address must be a URL such as https://sallyport.example")
+	}
+	if u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("give the control plane's address as %s://%s, with nothing before or after the host", u.Scheme, u.Host)
 	}
 	if u.Scheme == "http" && !loopback(u.Hostname()) {
-		return nil, fmt.Errorf("server %q: plain http is for loopback addresses only, a token would be readable on the way", server)
+		return nil, fmt.Errorf("%s://%s: over plain http a token could be read on the way; that is for this machine only, so use https", u.Scheme, u.Host)
+	}
+	token = strings.TrimSpace(token)
+	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return nil, errors.New("the token has characters that no token has, such as spaces or line breaks")
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.DialContext = (&net.Dialer{Timeout: 5 * time.Second}).DialContext
+	transport.DialContext = (&net.Dialer{Timeout: dialTimeout}).DialContext
 	return &Client{
 		HTTP: &http.Client{
-			Transport: bearer{token: strings.TrimSpace(token), next: transport},
+			Transport: bearer{token: token, next: transport},
 			// A redirect would carry the token to somebody else.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-		URL: strings.TrimSuffix(u.String(), "/"),
+		URL: u.Scheme + "://" + u.Host,
 	}, nil
 }
 
@@ -55,77 +67,36 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
+// bearer presents a token, and does not wait for ever.
 type bearer struct {
 	token string
 	next  http.RoundTripper
 }
 
 func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
+	ctx, cancel := r.Context(), context.CancelFunc(func() {})
+	if kind := r.Header.Get("Content-Type"); kind == "application/proto" || kind == "application/json" { // else it is a stream, which lasts
+		ctx, cancel = context.WithTimeout(ctx, callTimeout)
+	}
+	r = r.Clone(ctx)
 	r.Header.Set("Authorization", "Bearer "+b.token)
-	return b.next.RoundTrip(r)
+	response, err := b.next.RoundTrip(r)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	response.Body = body{ReadCloser: response.Body, done: cancel}
+	return response, nil
 }
 
-// Violation is one field that the control plane refused.
-type Violation struct {
-	Field, Description, Reason string
-	Suggestion                 string
+// body ends the time limit when it is closed.
+type body struct {
+	io.ReadCloser
+	done context.CancelFunc
 }
 
-// Violations returns the fields that err names, if it is a refusal of the control plane's.
-func Violations(err error) []Violation {
-	var out []Violation
-	suggestion := metadata(err)["suggestion"]
-	for _, detail := range details(err) {
-		if bad, ok := detail.(*errdetails.BadRequest); ok {
-			for _, v := range bad.GetFieldViolations() {
-				out = append(out, Violation{Field: v.GetField(), Description: v.GetDescription(), Reason: v.GetReason()})
-			}
-		}
-	}
-	if len(out) > 0 {
-		out[0].Suggestion = suggestion
-	}
-	return out
-}
-
-// Reason returns the stable reason code of err, or "".
-func Reason(err error) string {
-	for _, detail := range details(err) {
-		if info, ok := detail.(*errdetails.ErrorInfo); ok {
-			return info.GetReason()
-		}
-	}
-	return ""
-}
-
-// Unreachable reports whether err means that no answer came, as opposed to a refusal.
-func Unreachable(err error) bool {
-	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return true
-	}
-	return connect.CodeOf(err) == connect.CodeUnavailable && !errors.Is(err, context.Canceled)
-}
-
-func metadata(err error) map[string]string {
-	for _, detail := range details(err) {
-		if info, ok := detail.(*errdetails.ErrorInfo); ok {
-			return info.GetMetadata()
-		}
-	}
-	return nil
-}
-
-func details(err error) []any {
-	refusal, ok := errors.AsType[*connect.Error](err)
-	if !ok {
-		return nil
-	}
-	var out []any
-	for _, d := range refusal.Details() {
-		if value, err := d.Value(); err == nil {
-			out = append(out, value)
-		}
-	}
-	return out
+func (b body) Close() error {
+	err := b.ReadCloser.Close()
+	b.done()
+	return err
 }

@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
-	"sort"
 	"strconv"
 	"strings"
 
@@ -20,134 +17,103 @@ import (
 )
 
 type applyCommand struct {
-	File      []string `short:"f" required:"" placeholder:"FILE" help:"YAML file, or a directory of them. May be given several times; all are one change."`
-	DryRun    bool     `help:"Check and show what would change; change nothing."`
+	File      []string `short:"f" required:"" sep:"none" placeholder:"FILE" help:"YAML file, directory of them, or - for standard input. May be given several times; all are one change."`
+	DryRun    bool     `help:"Check, and show what would change; change nothing."`
 	ManagedBy string   `placeholder:"NAME" help:"Mark what is given as managed by this tool."`
 	Prune     bool     `help:"Delete what has the same --managed-by and is not given."`
 	Waiting
+}
+
+// Help is what `--help` says beyond the flags.
+func (*applyCommand) Help() string {
+	return `Everything that is given becomes as the files say, in one change, or nothing does. What is not given stays as it is,
+unless --prune. Applying the same again changes nothing.
+
+    sallyport apply -f acme.yaml --dry-run         see what would change
+    sallyport apply -f acme.yaml --wait            and return once every edge enforces it
+    sallyport apply -f policies/ --managed-by git --prune
+    sallyport get app wiki | sed s/old/new/ | sallyport apply -f -`
 }
 
 func (a *applyCommand) Run(ctx context.Context, s *session) error {
 	if a.Prune && a.ManagedBy == "" {
 		return usage("--prune needs --managed-by: it deletes only what that tool made")
 	}
+	if err := a.Waiting.check(); err != nil {
+		return err
+	}
+	read, err := manifest.Read(a.File, s.Stdin, s.target.Tenant)
+	if err != nil {
+		return untouched(err)
+	}
+	s.target.Tenant = read.Tenant
 	client, err := s.resolve()
 	if err != nil {
 		return err
 	}
-	read, err := readAll(a.File, s.target.Tenant)
-	if err != nil {
-		return err
-	}
-	s.target.Tenant = read.Tenant
+	read.In(s.target.Tenant) // which the environment may have said
 	request := &sallyportv1.ApplyRequest{Parent: s.parent(), ValidateOnly: a.DryRun, ManagedBy: a.ManagedBy, Prune: a.Prune}
 	for _, r := range read.Resources {
 		packed, err := anypb.New(r.Message)
 		if err != nil {
-			return err
+			return fmt.Errorf("encode %s %s: %w", r.Kind, r.ID, err)
 		}
 		request.Resources = append(request.Resources, packed)
 	}
 	response, err := sallyportv1connect.NewConfigServiceClient(client.HTTP, client.URL).Apply(ctx, request)
 	if err != nil {
-		return locate(err, read)
+		return nowhere(refused(err, s.parent(), read), s.parent(), "")
 	}
-	if err := s.printChanges(request, response); err != nil || a.DryRun {
-		return err
+	s.printChanges(request, response)
+	if a.DryRun {
+		return s.printResult(response, nil)
 	}
-	return a.Waiting.run(ctx, s, client, request.GetParent(), response.GetRevision())
+	return a.Waiting.run(ctx, s, client, request.GetParent(), response.GetRevision(), response)
 }
 
-func readAll(paths []string, tenant string) (*manifest.Manifest, error) {
-	all := &manifest.Manifest{Tenant: tenant}
-	var errs []error
-	for _, path := range paths {
-		files, err := filesIn(path)
-		if err != nil {
-			return nil, err
-		}
-		for _, file := range files {
-			m, err := manifest.Read(file, all.Tenant)
-			if err != nil {
-				errs = append(errs, err)
-				continue
-			}
-			all.Tenant = m.Tenant
-			all.Resources = append(all.Resources, m.Resources...)
-		}
-	}
-	return all, errors.Join(errs...)
-}
-
-func filesIn(path string) ([]string, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, err
-	}
-	if !info.IsDir() {
-		return []string{path}, nil
-	}
-	var files []string
-	for _, pattern := range []string{"*.yaml", "*.yml"} {
-		found, err := filepath.Glob(filepath.Join(path, pattern))
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, found...)
-	}
-	sort.Strings(files)
-	if len(files) == 0 {
-		return nil, fmt.Errorf("%s: no .yaml files", path)
-	}
-	return files, nil
-}
+// untouched says of a refusal that nothing was done by halves.
+func untouched(err error) error { return fmt.Errorf("nothing was applied:\n%w", err) }
 
 var resourceField = regexp.MustCompile(`^resources\[(\d+)\]\.?`)
 
-// locate turns the server's field paths into lines of the files.
-func locate(err error, read *manifest.Manifest) error {
-	var located []error
-	for _, v := range api.Violations(err) {
-		m := resourceField.FindStringSubmatch(v.Field)
-		if m == nil {
-			return err
-		}
-		i, convErr := strconv.Atoi(m[1])
-		if convErr != nil || i >= len(read.Resources) {
-			return err
-		}
-		located = append(located, read.Resources[i].At(v.Field[len(m[0]):], v.Description, v.Suggestion))
-	}
-	if len(located) == 0 {
+// refused turns the fields that the control plane refused into lines of the files. What is wrong elsewhere, such as a
+// policy that is not given and names what is no longer there, is told by its name.
+func refused(err error, parent string, read *manifest.Manifest) error {
+	refusal, ok := api.AsRefusal(err)
+	if !ok || len(refusal.Violations) == 0 {
 		return err
 	}
-	located = append(located, errors.New("nothing was applied"))
-	return errors.Join(located...)
+	var lines []error
+	for _, v := range refusal.Violations {
+		m := resourceField.FindStringSubmatch(v.Field)
+		if m == nil {
+			v.Field = strings.Replace(strings.TrimPrefix(v.Field, parent+"/"), ".", ": ", 1)
+			lines = append(lines, errors.New(violated(v)))
+			continue
+		}
+		i, err := strconv.Atoi(m[1])
+		if err != nil || i >= len(read.Resources) {
+			lines = append(lines, errors.New(violated(v)))
+			continue
+		}
+		lines = append(lines, read.Resources[i].At(v.Field[len(m[0]):], v.Description, v.Suggestion))
+	}
+	return untouched(errors.Join(lines...))
 }
 
-func (s *session) printChanges(request *sallyportv1.ApplyRequest, r *sallyportv1.ApplyResponse) error {
+func (s *session) printChanges(request *sallyportv1.ApplyRequest, r *sallyportv1.ApplyResponse) {
 	if s.json {
-		return s.printOne(r.ProtoReflect())
-	}
-	if len(r.GetChanges()) == 0 {
-		s.printf("No changes: %s is at %s already.\n", request.GetParent(), r.GetRevision())
-		return nil
+		return
 	}
 	for _, c := range r.GetChanges() {
-		name := strings.TrimPrefix(c.GetName(), request.GetParent()+"/")
-		switch c.GetAction() {
-		case sallyportv1.Change_ACTION_CREATE:
-			s.printf("+ %s\n", name)
-		case sallyportv1.Change_ACTION_DELETE:
-			s.printf("- %s\n", name)
-		default:
-			s.printf("~ %s: %s\n", name, strings.Join(c.GetFields(), ", "))
-		}
+		writeChange(s.Stdout, "", request.GetParent(), c)
 	}
-	if request.GetValidateOnly() {
-		s.printf("This is what would change. Nothing did.\n")
-		return nil
+	switch {
+	case len(r.GetChanges()) == 0:
+		s.printf("No changes: %s is as the files say, at %s.\n", request.GetParent(), r.GetRevision())
+	case request.GetValidateOnly():
+		s.printf("That was a dry run. Without --dry-run, in %s: %s.\n", request.GetParent(), summary(r.GetChanges()))
+	default:
+		s.printf("%s is at %s: %s.\n", request.GetParent(), r.GetRevision(), summary(r.GetChanges()))
 	}
-	s.printf("%s\n", r.GetRevision())
-	return nil
 }

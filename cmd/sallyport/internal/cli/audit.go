@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"connectrpc.com/connect"
 
+	"github.com/sallyport-iap/sallyport/cmd/internal/api"
 	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 	"github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1/sallyportv1connect"
 )
@@ -18,14 +20,43 @@ type auditCommand struct {
 	List auditListCommand `cmd:"" help:"Print the newest of what happened."`
 }
 
-type auditTailCommand struct {
+// filter is what both have.
+type filter struct {
 	Changes bool   `help:"Changes of configuration, instead of access to apps."`
 	App     string `placeholder:"ID" help:"Only this app."`
 	Outcome string `placeholder:"OUTCOME" help:"Only ALLOW, DENY, AUTHENTICATE, REFUSED or UNAVAILABLE."`
-	Limit   int    `help:"Stop after this many."`
+}
+
+// outcomes are what AccessEvent.decision.outcome can be.
+var outcomes = []string{"", "ALLOW", "DENY", "AUTHENTICATE", "REFUSED", "UNAVAILABLE"}
+
+func (f *filter) check(others ...string) error {
+	if f.Changes && strings.Join(append(others, f.App, f.Outcome), "") != "" {
+		return usage("changes are not of apps or people: --changes goes with no other filter")
+	}
+	if f.Outcome = strings.ToUpper(f.Outcome); !slices.Contains(outcomes, f.Outcome) {
+		return usage("--outcome must be one of " + strings.Join(outcomes[1:], ", "))
+	}
+	return nil
+}
+
+type auditTailCommand struct {
+	filter
+	Limit int `help:"Stop after this many."`
+}
+
+// Help is what `--help` says beyond the flags.
+func (*auditTailCommand) Help() string {
+	return `With -o json it is a line for each.
+
+    sallyport audit tail --outcome DENY
+    sallyport audit tail --changes -o json | jq .revision`
 }
 
 func (a *auditTailCommand) Run(ctx context.Context, s *session) error {
+	if err := a.check(); err != nil {
+		return err
+	}
 	client, err := s.resolve()
 	if err != nil {
 		return err
@@ -34,102 +65,165 @@ func (a *auditTailCommand) Run(ctx context.Context, s *session) error {
 	if a.Changes {
 		stream, err := audit.TailChanges(ctx, &sallyportv1.TailChangesRequest{Parent: s.parent()})
 		if err != nil {
-			return err
+			return nowhere(err, s.parent(), "")
 		}
-		return follow(ctx, stream, a.Limit, func(r *sallyportv1.TailChangesResponse) error { return s.printChange(r.GetChange()) })
+		return follow(ctx, s, stream, a.Limit, func(r *sallyportv1.TailChangesResponse) error { return s.printConfigChange(r.GetChange()) })
 	}
-	stream, err := audit.TailAccessEvents(ctx, &sallyportv1.TailAccessEventsRequest{Parent: s.parent(), App: a.App, Outcome: a.Outcome})
+	stream, err := audit.TailAccessEvents(ctx, &sallyportv1.TailAccessEventsRequest{
+		Parent: s.parent(), App: a.App, Outcome: a.Outcome,
+	})
 	if err != nil {
-		return err
+		return nowhere(err, s.parent(), "")
 	}
-	return follow(ctx, stream, a.Limit, func(r *sallyportv1.TailAccessEventsResponse) error { return s.printEvent(r.GetAccessEvent()) })
+	return follow(ctx, s, stream, a.Limit, func(r *sallyportv1.TailAccessEventsResponse) error {
+		return s.printEvent(r.GetAccessEvent(), time.TimeOnly)
+	})
 }
 
 // follow prints until the limit, the end, or Ctrl-C, which is how people end a tail and no error.
-func follow[M any](ctx context.Context, stream *connect.ServerStreamForClient[M], limit int, show func(*M) error) error {
+func follow[M any](ctx context.Context, s *session, stream *connect.ServerStreamForClient[M], limit int, show func(*M) error) error {
 	defer stream.Close()
-	for n := 0; (limit == 0 || n < limit) && stream.Receive(); n++ {
+	if !s.json {
+		s.progress("From now on, in %s. Ctrl-C ends it.\n", s.parent())
+	}
+	for n := 0; (limit <= 0 || n < limit) && stream.Receive(); n++ {
 		if err := show(stream.Msg()); err != nil {
 			return err
 		}
 	}
 	if err := stream.Err(); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
-		return err
+		return nowhere(err, s.parent(), "")
 	}
 	return nil
 }
 
 type auditListCommand struct {
-	Changes  bool   `help:"Changes of configuration, instead of access to apps."`
-	Decision string `placeholder:"ID" help:"Only this decision (d_…), as shown to the person who was denied."`
-	App      string `placeholder:"ID" help:"Only this app."`
-	Outcome  string `placeholder:"OUTCOME" help:"Only ALLOW, DENY, AUTHENTICATE, REFUSED or UNAVAILABLE."`
-	Limit    int32  `default:"50" help:"At most this many, 500 at most."`
+	filter
+	Decision  string `placeholder:"ID" help:"Only this decision (d_…), as shown to who was denied."`
+	Principal string `placeholder:"WHO" help:"Only this person's (e-mail, or user:…) or service account's (serviceAccount:…)."`
+	Limit     int    `default:"50" help:"At most this many, newest first."`
+}
+
+// Help is what `--help` says beyond the flags.
+func (*auditListCommand) Help() string {
+	return `With -o json it is a line for each.
+
+    sallyport audit list --decision d_01M849GJJYF75RD8T7VPB6TN3R      why was that denied?
+    sallyport audit list --principal bob@acme.test --outcome DENY`
 }
 
 func (a *auditListCommand) Run(ctx context.Context, s *session) error {
+	if err := a.check(a.Decision, a.Principal); err != nil {
+		return err
+	}
+	if a.Limit < 1 {
+		return usage("--limit must be at least 1")
+	}
 	client, err := s.resolve()
 	if err != nil {
 		return err
 	}
-	audit := sallyportv1connect.NewAuditServiceClient(client.HTTP, client.URL)
 	if a.Changes {
-		response, err := audit.ListChanges(ctx, &sallyportv1.ListChangesRequest{Parent: s.parent(), PageSize: a.Limit})
+		err = a.changes(ctx, s, client)
+	} else {
+		err = a.events(ctx, s, client)
+	}
+	return nowhere(err, s.parent(), "")
+}
+
+// page is the most that one call returns.
+const page = 500
+
+func (a *auditListCommand) events(ctx context.Context, s *session, client *api.Client) error {
+	audit := sallyportv1connect.NewAuditServiceClient(client.HTTP, client.URL)
+	request := &sallyportv1.ListAccessEventsRequest{Parent: s.parent(), DecisionId: a.Decision, App: a.App,
+		Principal: a.Principal, Outcome: a.Outcome}
+	for left := a.Limit; left > 0; {
+		request.PageSize = int32(min(left, page))
+		response, err := audit.ListAccessEvents(ctx, request)
 		if err != nil {
 			return err
 		}
-		return each(response.GetChanges(), s.printChange)
-	}
-	response, err := audit.ListAccessEvents(ctx, &sallyportv1.ListAccessEventsRequest{
-		Parent: s.parent(), PageSize: a.Limit, DecisionId: a.Decision, App: a.App, Outcome: a.Outcome,
-	})
-	if err != nil {
-		return err
-	}
-	return each(response.GetAccessEvents(), s.printEvent)
-}
-
-func each[T any](items []T, show func(T) error) error {
-	for _, item := range items {
-		if err := show(item); err != nil {
-			return err
+		for _, e := range response.GetAccessEvents() {
+			if err := s.printEvent(e, instant); err != nil {
+				return err
+			}
+		}
+		left -= len(response.GetAccessEvents())
+		if request.PageToken = response.GetNextPageToken(); request.GetPageToken() == "" {
+			break
 		}
 	}
 	return nil
 }
 
-func (s *session) printEvent(e *sallyportv1.AccessEvent) error {
-	if s.json {
-		return s.printOne(e.ProtoReflect())
+func (a *auditListCommand) changes(ctx context.Context, s *session, client *api.Client) error {
+	audit := sallyportv1connect.NewAuditServiceClient(client.HTTP, client.URL)
+	request := &sallyportv1.ListChangesRequest{Parent: s.parent()}
+	for left := a.Limit; left > 0; {
+		request.PageSize = int32(min(left, page))
+		response, err := audit.ListChanges(ctx, request)
+		if err != nil {
+			return err
+		}
+		for _, c := range response.GetChanges() {
+			if err := s.printConfigChange(c); err != nil {
+				return err
+			}
+		}
+		left -= len(response.GetChanges())
+		if request.PageToken = response.GetNextPageToken(); request.GetPageToken() == "" {
+			break
+		}
 	}
-	at := e.GetTime().AsTime().Local().Format(time.TimeOnly)
-	if gap := e.GetGap(); gap != nil {
-		s.printf("%s  %-6s records %d to %d are missing: %s\n", at, e.GetEdge(), gap.GetFrom(), gap.GetTo(), gap.GetWhy())
-		return nil
-	}
-	who := e.GetPrincipal().GetEmail()
-	if who == "" {
-		who = e.GetPrincipal().GetSubject()
-	}
-	if who == "" {
-		who = "anonymous"
-	}
-	s.printf("%s  %-6s %3d %-12s %-24s %s %s%s  %s  d_%s\n", at, e.GetEdge(), e.GetResponse().GetStatus(), e.GetDecision().GetOutcome(), who,
-		e.GetRequest().GetMethod(), e.GetRequest().GetHost(), e.GetRequest().GetPath(), e.GetDecision().GetReason(), e.GetId())
 	return nil
 }
 
-func (s *session) printChange(c *sallyportv1.ConfigChange) error {
+// printEvent prints a line: when, where, what came out, who, what was asked, why, and the decision to ask about.
+func (s *session) printEvent(e *sallyportv1.AccessEvent, clock string) error {
 	if s.json {
-		return s.printOne(c.ProtoReflect())
+		return s.printLine(e)
 	}
-	var items []string
+	at, edge := e.GetTime().AsTime().Local().Format(clock), printable(e.GetEdge()[strings.LastIndex(e.GetEdge(), "/")+1:])
+	if gap := e.GetGap(); gap != nil {
+		s.printf("%s  %-5s  records %d to %d are missing: %s\n", at, edge, gap.GetFrom(), gap.GetTo(), printable(gap.GetWhy()))
+		return nil
+	}
+	status := "  -"
+	if code := e.GetResponse().GetStatus(); code != 0 {
+		status = fmt.Sprintf("%3d", code)
+	}
+	request := e.GetRequest()
+	what := strings.TrimSpace(fmt.Sprintf("%-4s %s%s", request.GetMethod(), request.GetHost(), request.GetPath()))
+	if stream := e.GetStream(); stream.GetKind() != "" {
+		what += " (" + strings.TrimSpace(stream.GetKind()+" "+stream.GetPhase()+" "+stream.GetCut()) + ")"
+	}
+	s.printf("%s  %-5s  %s %-12s  %-24s  %-48s  %-16s  d_%s\n", at, edge, status, printable(e.GetDecision().GetOutcome()), printable(who(e)),
+		printable(what), printable(e.GetDecision().GetReason()), printable(e.GetId()))
+	return nil
+}
+
+func who(e *sallyportv1.AccessEvent) string {
+	switch p := e.GetPrincipal(); {
+	case p.GetEmail() != "":
+		return p.GetEmail()
+	case p.GetSubject() != "":
+		return p.GetSubject()
+	default:
+		return "anonymous"
+	}
+}
+
+// printConfigChange prints who did what, and below it what became of each resource.
+func (s *session) printConfigChange(c *sallyportv1.ConfigChange) error {
+	if s.json {
+		return s.printLine(c)
+	}
+	method := c.GetMethod()[strings.LastIndex(c.GetMethod(), "/")+1:]
+	s.printf("%s  %-5s  %s\n", c.GetTime().AsTime().Local().Format(instant), c.GetRevision(),
+		printable(strings.TrimRight(strings.TrimPrefix(c.GetActor(), s.parent()+"/")+"  "+method, " ")))
 	for _, item := range c.GetChanges() {
-		sign := map[sallyportv1.Change_Action]string{
-			sallyportv1.Change_ACTION_CREATE: "+", sallyportv1.Change_ACTION_UPDATE: "~", sallyportv1.Change_ACTION_DELETE: "-",
-		}[item.GetAction()]
-		items = append(items, strings.TrimSpace(fmt.Sprintf("%s %s", sign, item.GetName())))
+		writeChange(s.Stdout, "    ", s.parent(), item)
 	}
-	s.printf("%s  %-6s %s  %s  %s\n", c.GetTime().AsTime().Local().Format(time.TimeOnly), c.GetRevision(), c.GetActor(), c.GetMethod(), strings.Join(items, ", "))
 	return nil
 }

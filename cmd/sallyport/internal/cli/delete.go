@@ -2,39 +2,58 @@ package cli
 
 import (
 	"context"
+	"strings"
+
+	"github.com/sallyport-iap/sallyport/cmd/internal/api"
+	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 )
 
 type deleteCommand struct {
-	What string `arg:"" help:"A collection and an id, or a whole name."`
+	What string `arg:"" help:"A collection and an id, or a name (apps/wiki, tenants/acme/apps/wiki)."`
 	ID   string `arg:"" optional:"" help:"One of the collection."`
-	In   string `placeholder:"POOL" help:"For edges: their pool."`
 	Waiting
 }
 
+// Help is what `--help` says beyond the flags.
+func (*deleteCommand) Help() string {
+	return `What something else refers to is not deleted: the answer says what does.
+
+    sallyport delete app wiki --wait
+    sallyport delete edge dev/eu-1                 an operator's; its keys are replaced`
+}
+
 func (d *deleteCommand) Run(ctx context.Context, s *session) error {
+	if err := d.Waiting.check(); err != nil {
+		return err
+	}
 	client, err := s.resolve()
 	if err != nil {
 		return err
 	}
-	n, name, err := s.locate(d.What, d.ID, d.In)
+	at, err := s.locate(d.What, d.ID)
 	if err != nil {
 		return err
 	}
-	if name == "" {
-		return usage("delete one thing at a time: give an id")
+	if at.name == "" {
+		return usage("give an id: one thing is deleted at a time")
 	}
-	revision, err := n.delete(ctx, client, name)
+	revision, err := at.noun.delete(ctx, client, at.name)
+	if r, ok := api.AsRefusal(err); ok && r.Reason == "IN_USE" {
+		r.Message += "\nNothing was deleted: change or delete that first."
+		return errorOf(r)
+	}
 	if err != nil {
-		return notFound(err, name)
+		return at.missing(ctx, client, err)
 	}
-	if s.json {
-		s.printf("{\"deleted\": %q, \"revision\": %q}\n", name, revision)
-	} else {
-		s.printf("- %s\n%s\n", name, revision)
+	// As the audit has it: what belongs to the operator is the platform's.
+	parent := platform
+	if tenant, ok := strings.CutPrefix(at.name, "tenants/"); ok {
+		parent, _, _ = strings.Cut(tenant, "/")
+		parent = "tenants/" + parent
 	}
-	parent := s.parent()
-	if !n.scoped() || n.collection == "edges" {
-		parent = "platform"
-	}
-	return d.Waiting.run(ctx, s, client, parent, revision)
+	gone := &sallyportv1.ApplyResponse{Revision: revision, Changes: []*sallyportv1.Change{
+		{Name: at.name, Action: sallyportv1.Change_ACTION_DELETE},
+	}}
+	s.printChanges(&sallyportv1.ApplyRequest{Parent: parent}, gone)
+	return d.Waiting.run(ctx, s, client, parent, revision, gone)
 }

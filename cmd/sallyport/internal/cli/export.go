@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -15,6 +14,13 @@ type exportCommand struct {
 	ManagedBy string `placeholder:"NAME" help:"Only what this tool manages."`
 }
 
+// Help is what `--help` says beyond the flags.
+func (*exportCommand) Help() string {
+	return `Secrets are not in it. Applying it again changes nothing.
+
+    sallyport export > acme.yaml`
+}
+
 func (e *exportCommand) Run(ctx context.Context, s *session) error {
 	client, err := s.resolve()
 	if err != nil {
@@ -23,10 +29,10 @@ func (e *exportCommand) Run(ctx context.Context, s *session) error {
 	response, err := sallyportv1connect.NewConfigServiceClient(client.HTTP, client.URL).Export(ctx,
 		&sallyportv1.ExportRequest{Parent: s.parent(), ManagedBy: e.ManagedBy})
 	if err != nil {
-		return err
+		return nowhere(err, s.parent(), "")
 	}
 	if s.json {
-		return s.printOne(response.ProtoReflect())
+		return s.printJSON(response)
 	}
 	var resources []proto.Message
 	for _, packed := range response.GetResources() {
@@ -37,5 +43,5 @@ func (e *exportCommand) Run(ctx context.Context, s *session) error {
 		resources = append(resources, m)
 	}
 	s.progress("%s at %s\n", s.parent(), response.GetRevision())
-	return manifest.Encode(s.Stdout, strings.TrimPrefix(s.target.Tenant, "tenants/"), resources)
+	return manifest.Encode(s.Stdout, s.target.Tenant, resources)
 }

@@ -3,7 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/api"
+	"github.com/sallyport-iap/sallyport/cmd/sallyport/internal/manifest"
 	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 )
 
@@ -20,55 +21,65 @@ import (
 type noun struct {
 	collection string // `apps`
 	service    protoreflect.ServiceDescriptor
+	lists      protoreflect.MethodDescriptor
 	resource   protoreflect.MessageDescriptor
 }
 
-// nouns returns what has a Get and a List, by collection.
+// resource is any of the API's.
+type resource = protoreflect.Message
+
+// nouns returns what can be listed, by collection.
 func nouns() map[string]noun {
 	found := map[string]noun{}
 	protoregistry.GlobalFiles.RangeFilesByPackage(sallyportv1.File_sallyport_v1_app_proto.Package(), func(f protoreflect.FileDescriptor) bool {
 		for i := range f.Services().Len() {
 			service := f.Services().Get(i)
-			name := strings.TrimSuffix(string(service.Name()), "Service")
-			get := service.Methods().ByName(protoreflect.Name("Get" + name))
-			list := listMethod(service)
-			if get == nil || list == nil {
-				continue
+			for j := range service.Methods().Len() {
+				if n, ok := listed(service, service.Methods().Get(j)); ok {
+					found[n.collection] = n
+				}
 			}
-			items := list.Output().Fields().Get(0)
-			found[items.JSONName()] = noun{collection: items.JSONName(), service: service, resource: get.Output()}
 		}
 		return true
 	})
 	return found
 }
 
-func listMethod(s protoreflect.ServiceDescriptor) protoreflect.MethodDescriptor {
-	noun := strings.TrimSuffix(string(s.Name()), "Service")
-	for i := range s.Methods().Len() {
-		m := s.Methods().Get(i)
-		if strings.HasPrefix(string(m.Name()), "List") && m.Output().Fields().Get(0).Message() != nil && string(m.Output().Fields().Get(0).Message().Name()) == noun {
-			return m
-		}
+// listed returns the noun that a method lists, if it is such a method and what it lists has names.
+func listed(service protoreflect.ServiceDescriptor, m protoreflect.MethodDescriptor) (noun, bool) {
+	if !strings.HasPrefix(string(m.Name()), "List") || m.IsStreamingServer() {
+		return noun{}, false
 	}
-	return nil
+	items := m.Output().Fields().Get(0)
+	if !items.IsList() || items.Message() == nil || items.Message().Fields().ByName("name") == nil {
+		return noun{}, false
+	}
+	return noun{collection: items.JSONName(), service: service, lists: m, resource: items.Message()}, true
 }
 
-// findNoun takes a collection as people write it: apps, app, identityProviders, identity-providers, identity_provider.
+// findNoun takes a collection as people write it: apps, app, identityProviders, identity-providers, identity_provider; and
+// idp, as subjects of policies and revocations have it.
 func findNoun(word string) (noun, error) {
 	all := nouns()
 	fold := func(s string) string {
 		return strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(s))
 	}
+	meant := fold(word)
+	if meant == "idp" || meant == "idps" {
+		meant = "identityproviders"
+	}
 	var known []string
 	for collection, n := range all {
-		if fold(word) == fold(collection) || fold(word) == fold(string(n.resource.Name())) {
+		if meant == fold(collection) || meant == fold(string(n.resource.Name())) {
 			return n, nil
 		}
 		known = append(known, collection)
 	}
-	sort.Strings(known)
-	return noun{}, fmt.Errorf("unknown kind of resource %q: want one of %s", word, strings.Join(known, ", "))
+	slices.Sort(known)
+	if near := manifest.Nearest(word, known); near != "" {
+		return noun{}, fmt.Errorf("unknown kind of resource %q; did you mean %q?", word, near)
+	}
+	return noun{}, fmt.Errorf("unknown kind of resource %q; there are %s", word, strings.Join(known, ", "))
 }
 
 // call makes a unary call that is known by its descriptor only.
@@ -87,39 +98,52 @@ func call(ctx context.Context, c *api.Client, m protoreflect.MethodDescriptor, r
 	return response.Msg, nil
 }
 
-func (n noun) get(ctx context.Context, c *api.Client, name string) (*dynamicpb.Message, error) {
-	m := n.service.Methods().ByName("Get" + n.resource.Name())
+// method returns the service's method of a verb for the noun, such as GetApp; nil if there is none.
+func (n noun) method(verb string) protoreflect.MethodDescriptor {
+	return n.service.Methods().ByName(protoreflect.Name(verb) + n.resource.Name())
+}
+
+func (n noun) get(ctx context.Context, c *api.Client, name string) (resource, error) {
+	m := n.method("Get")
+	if m == nil {
+		return nil, usage(fmt.Sprintf("%s can only be listed", n.collection))
+	}
 	return call(ctx, c, m, message(m.Input(), "name", name))
 }
 
 // list returns every page.
-func (n noun) list(ctx context.Context, c *api.Client, parent string) ([]protoreflect.Message, error) {
-	m := listMethod(n.service)
-	request := message(m.Input(), "parent", parent)
-	request.Set(m.Input().Fields().ByName("page_size"), protoreflect.ValueOfInt32(500))
-	var all []protoreflect.Message
+func (n noun) list(ctx context.Context, c *api.Client, parent string) ([]resource, error) {
+	request := message(n.lists.Input(), "parent", parent)
+	fields := n.lists.Input().Fields()
+	if size := fields.ByName("page_size"); size != nil {
+		request.Set(size, protoreflect.ValueOfInt32(500))
+	}
+	var all []resource
 	for {
-		response, err := call(ctx, c, m, request)
+		response, err := call(ctx, c, n.lists, request)
 		if err != nil {
 			return nil, err
 		}
-		items := response.Get(m.Output().Fields().Get(0)).List()
+		items := response.Get(n.lists.Output().Fields().Get(0)).List()
 		for i := range items.Len() {
 			all = append(all, items.Get(i).Message())
 		}
-		token := response.Get(m.Output().Fields().ByName("next_page_token")).String()
-		if token == "" {
+		next := text(response, "next_page_token")
+		if next == "" {
 			return all, nil
 		}
-		request.Set(m.Input().Fields().ByName("page_token"), protoreflect.ValueOfString(token))
+		request.Set(fields.ByName("page_token"), protoreflect.ValueOfString(next))
 	}
 }
 
 // delete returns the revision that removed it.
 func (n noun) delete(ctx context.Context, c *api.Client, name string) (string, error) {
-	m := n.service.Methods().ByName("Delete" + n.resource.Name())
-	if m == nil {
-		return "", fmt.Errorf("%s cannot be deleted", n.collection)
+	m := n.method("Delete")
+	switch {
+	case m == nil && n.method("Revoke") != nil:
+		return "", usage(fmt.Sprintf("%s are not deleted but revoked: see sallyport revoke --help", n.collection))
+	case m == nil:
+		return "", usage(fmt.Sprintf("%s are never deleted", n.collection))
 	}
 	response, err := call(ctx, c, m, message(m.Input(), "name", name))
 	if err != nil {

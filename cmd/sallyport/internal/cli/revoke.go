@@ -8,12 +8,29 @@ import (
 )
 
 type revokeCommand struct {
-	Subject string `arg:"" help:"session:<id>, user:<id or e-mail>, idp:<id>, serviceAccount:<id>, token:<id>, app:<id>, or tenant."`
-	Reason  string `help:"For the audit."`
+	Subject string `arg:"" help:"What to end."`
+	Reason  string `placeholder:"TEXT" help:"For the audit."`
 	Waiting
 }
 
+// Help is what `--help` says beyond the flags.
+func (*revokeCommand) Help() string {
+	return `Ends it at every edge, and cuts the connections that are open. There is no undo: people sign in again, machines need
+a new token.
+
+    sallyport revoke session:s_…                   one sign-in, as "get sessions" lists it
+    sallyport revoke user:ann@acme.test            all of a person's
+    sallyport revoke idp:demo                      all of an identity provider's
+    sallyport revoke app:wiki                      all of an app's
+    sallyport revoke serviceAccount:ci             all tokens of a service account
+    sallyport revoke token:c7lg33xn6p              one, as "get serviceAccounts/ci/tokens" lists it
+    sallyport revoke tenant                        everything`
+}
+
 func (r *revokeCommand) Run(ctx context.Context, s *session) error {
+	if err := r.Waiting.check(); err != nil {
+		return err
+	}
 	client, err := s.resolve()
 	if err != nil {
 		return err
@@ -24,14 +41,10 @@ func (r *revokeCommand) Run(ctx context.Context, s *session) error {
 			Revocation: &sallyportv1.Revocation{Subject: r.Subject, Reason: r.Reason},
 		})
 	if err != nil {
-		return err
+		return nowhere(err, s.parent(), "")
 	}
-	if s.json {
-		if err := s.printOne(made.ProtoReflect()); err != nil {
-			return err
-		}
-	} else {
-		s.printf("Revoked %s.\n%s\n", r.Subject, made.GetRevision())
+	if !s.json {
+		s.printf("Revoked %s: %s is at %s.\n", made.GetSubject(), s.parent(), made.GetRevision())
 	}
-	return r.Waiting.run(ctx, s, client, s.parent(), made.GetRevision())
+	return r.Waiting.run(ctx, s, client, s.parent(), made.GetRevision(), made)
 }

@@ -1,12 +1,16 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/api"
@@ -16,7 +20,7 @@ import (
 )
 
 type waitCommand struct {
-	Revision string        `arg:"" help:"What a write answered, such as c1042 or u77."`
+	Revision string        `arg:"" help:"What a change answered, such as c1042 or u77."`
 	Timeout  time.Duration `default:"60s" help:"How long to wait."`
 }
 
@@ -26,79 +30,146 @@ type Waiting struct {
 	Timeout time.Duration `default:"60s" help:"How long to wait."`
 }
 
+var revisionForm = regexp.MustCompile(`^[cu][0-9]{1,18}$`)
+
+func (w Waiting) check() error {
+	if w.Timeout < 0 {
+		return usage("--timeout must not be negative")
+	}
+	return nil
+}
+
 func (w *waitCommand) Run(ctx context.Context, s *session) error {
+	if !revisionForm.MatchString(w.Revision) {
+		return usage(fmt.Sprintf("%q is no revision: want what a change answered, such as c1042 or u77", w.Revision))
+	}
+	waiting := Waiting{Wait: true, Timeout: w.Timeout}
+	if err := waiting.check(); err != nil {
+		return err
+	}
 	client, err := s.resolve()
 	if err != nil {
 		return err
 	}
-	return wait(ctx, s, client, s.parent(), w.Revision, w.Timeout)
+	return waiting.run(ctx, s, client, s.parent(), w.Revision, nil)
 }
 
-func (w Waiting) run(ctx context.Context, s *session, client *api.Client, parent, revision string) error {
+// run waits, if that is wanted, and then prints the answer of what was done before, which may be nil, together with how
+// the waiting ended: a script gets one value.
+func (w Waiting) run(ctx context.Context, s *session, client *api.Client, parent, revision string, done proto.Message) error {
 	if !w.Wait || revision == "" {
-		return nil
+		return s.printResult(done, nil)
 	}
-	return wait(ctx, s, client, parent, revision, w.Timeout)
-}
-
-// longPoll is under the API's limit of 60 s for one call.
-const longPoll = 20 * time.Second
-
-func wait(ctx context.Context, s *session, client *api.Client, parent, revision string, timeout time.Duration) error {
-	revisions := sallyportv1connect.NewRevisionServiceClient(client.HTTP, client.URL)
-	began := time.Now()
-	for {
-		left := timeout - time.Since(began)
-		response, err := revisions.Wait(ctx, &sallyportv1.WaitRequest{
-			Parent: parent, Revision: revision, Timeout: durationpb.New(max(0, min(left, longPoll))),
-		})
-		if err != nil {
-			return err
-		}
-		if response.GetResult() == sallyportv1.WaitResult_WAIT_RESULT_ENFORCED {
-			return s.printEnforced(response, revision, began)
-		}
-		if time.Since(began) >= timeout {
-			return notEnforced(response, revision, timeout)
-		}
-		s.progress("%s: %s\n", revision, missing(response))
+	response, took, err := await(ctx, s, client, parent, revision, w.Timeout)
+	if response == nil {
+		return errors.Join(s.printResult(done, nil), err)
 	}
-}
-
-func (s *session) printEnforced(r *sallyportv1.WaitResponse, revision string, began time.Time) error {
-	if s.json {
-		return s.printOne(r.ProtoReflect())
+	if err := s.printResult(done, response); err != nil || s.json && response.GetResult() == sallyportv1.WaitResult_WAIT_RESULT_ENFORCED {
+		return err
 	}
-	took := time.Since(began)
-	if r.GetEnforceTime() != nil && r.GetCommitTime() != nil {
-		took = r.GetEnforceTime().AsTime().Sub(r.GetCommitTime().AsTime())
+	if err != nil {
+		return err
 	}
-	s.printf("%s is enforced by every edge, %d ms after the commit.\n", revision, max(0, took.Milliseconds()))
-	if closed := r.GetClosedApps(); len(closed) > 0 {
+	s.printf("%s is enforced by every edge, %d ms after the commit.\n", revision, took.Milliseconds())
+	if closed := response.GetClosedApps(); len(closed) > 0 {
 		s.progress("Closed, because an edge does not understand one of their rules: %s. Upgrade the edges.\n", strings.Join(closed, ", "))
 	}
 	return nil
 }
 
-func notEnforced(r *sallyportv1.WaitResponse, revision string, timeout time.Duration) error {
-	return &process.Exit{Status: statusNotEnforced, Err: fmt.Errorf("%s is not enforced everywhere after %s: %s", revision, timeout, missing(r))}
+// printResult prints for scripts; what people read was printed as it came.
+func (s *session) printResult(done, waited proto.Message) error {
+	if !s.json {
+		return nil
+	}
+	switch {
+	case done == nil && waited == nil:
+		return nil
+	case done == nil:
+		return s.printJSON(waited)
+	case waited == nil:
+		return s.printJSON(done)
+	}
+	head, err := compact(done)
+	if err != nil {
+		return err
+	}
+	tail, err := compact(waited)
+	if err != nil {
+		return err
+	}
+	head = bytes.TrimSuffix(head, []byte("}"))
+	if len(head) > 1 {
+		head = append(head, ',')
+	}
+	return s.printRaw(fmt.Appendf(head, `"wait":%s}`, tail))
 }
 
-// missing names the edges that are not there.
+const (
+	// longPoll is under the API's limit of 60 s for one call, so that a person sees each time who is missing.
+	longPoll = 20 * time.Second
+	// grace is what the control plane may take for an answer beyond what it was told to wait.
+	grace = 10 * time.Second
+	// pause is between tries while the control plane does not answer: it may be restarting.
+	pause = time.Second
+)
+
+// await returns the last answer, and an error unless it is that every edge enforces the revision.
+func await(ctx context.Context, s *session, client *api.Client, parent, revision string, timeout time.Duration) (*sallyportv1.WaitResponse, time.Duration, error) {
+	revisions := sallyportv1connect.NewRevisionServiceClient(client.HTTP, client.URL)
+	began := time.Now()
+	for {
+		step := max(0, min(timeout-time.Since(began), longPoll))
+		request := &sallyportv1.WaitRequest{Parent: parent, Revision: revision, Timeout: durationpb.New(step)}
+		bounded, cancel := context.WithTimeout(ctx, step+grace)
+		response, err := revisions.Wait(bounded, request)
+		cancel()
+		over := time.Since(began) >= timeout
+		switch {
+		case err != nil && (connect.CodeOf(err) != connect.CodeUnavailable || over || ctx.Err() != nil):
+			return nil, 0, nowhere(err, parent, "")
+		case err != nil:
+			s.progress("%s: no answer, trying on\n", revision)
+			select {
+			case <-ctx.Done():
+				return nil, 0, ctx.Err()
+			case <-time.After(min(pause, timeout-time.Since(began))):
+			}
+		case response.GetResult() == sallyportv1.WaitResult_WAIT_RESULT_ENFORCED:
+			took := time.Since(began)
+			if response.GetEnforceTime() != nil && response.GetCommitTime() != nil {
+				took = response.GetEnforceTime().AsTime().Sub(response.GetCommitTime().AsTime())
+			}
+			return response, max(0, took), nil
+		case over:
+			return response, 0, &process.Exit{Status: statusNotEnforced,
+				Err: fmt.Errorf("%s is not enforced everywhere after %s:\n%s", revision, timeout, missing(response))}
+		default:
+			s.progress("%s: still waiting\n%s\n", revision, missing(response))
+		}
+	}
+}
+
+// missing names the edges that are not there, a line each.
 func missing(r *sallyportv1.WaitResponse) string {
 	var out []string
 	for _, e := range r.GetPending() {
-		line := fmt.Sprintf("%s is at %s/%s", e.GetEdge(), e.GetConfig(), e.GetUrgent())
+		line := fmt.Sprintf("  %s has %s and %s", e.GetEdge(), orNothing(e.GetConfig()), orNothing(e.GetUrgent()))
 		if e.GetRefused() != "" {
-			line += " and refused: " + e.GetRefused()
+			line += ", and refused " + e.GetRefused()
 		}
-		out = append(out, line)
+		out = append(out, printable(line))
 	}
 	for _, e := range r.GetUnreachable() {
-		out = append(out, fmt.Sprintf("%s is silent since %s and may serve the old state until %s", e.GetEdge(),
-			e.GetSeenTime().AsTime().Format(time.RFC3339), e.GetClosesBy().AsTime().Format(time.RFC3339)))
+		out = append(out, printable(fmt.Sprintf("  %s is silent since %s, and may serve what it has until %s", e.GetEdge(),
+			e.GetSeenTime().AsTime().Local().Format(instant), e.GetClosesBy().AsTime().Local().Format(instant))))
 	}
-	return strings.Join(out, "; ")
+	return strings.Join(out, "\n")
 }
 
-func usage(problem string) error { return &process.Exit{Status: statusUsage, Err: errors.New(problem)} }
+func orNothing(revision string) string {
+	if revision == "" {
+		return "nothing"
+	}
+	return revision
+}

@@ -9,7 +9,9 @@
 //
 // Enum values may leave out their prefix (ALLOW for EFFECT_ALLOW), durations may be written as people do (1h30m), and
 // secrets only as {file: path}: a manifest is made to be committed. Whatever is not understood is an error with its
-// line, its path and the nearest right word; nothing is skipped.
+// line, its path and the nearest right word; nothing is skipped. What YAML has for saying a thing elsewhere than where it
+// stands (anchors, aliases, merge keys) or otherwise than it looks (tags) is refused: who reviews a change of a line must
+// see all that it changes.
 //
 // It must never talk to anybody.
 package manifest

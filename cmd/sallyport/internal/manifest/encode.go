@@ -38,11 +38,64 @@ func Encode(w io.Writer, tenant string, resources []proto.Message) error {
 	return encoder.Close()
 }
 
-func document(m proto.Message) (*yaml.Node, error) {
-	desc := m.ProtoReflect().Descriptor()
+// Show writes one message for a person to read: a resource of a manifest as its document, with what only the server
+// writes as comments above; anything else with all its fields.
+func Show(w io.Writer, m proto.Message) error {
+	var doc *yaml.Node
+	var err error
+	if desc := m.ProtoReflect().Descriptor(); Has(desc) {
+		if doc, err = document(m); err == nil {
+			doc.HeadComment, err = about(m)
+		}
+	} else {
+		var data []byte
+		if data, err = marshal(m); err == nil {
+			doc, err = object(data, desc, false)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	encoder := yaml.NewEncoder(w)
+	encoder.SetIndent(2)
+	if err := encoder.Encode(doc); err != nil {
+		return err
+	}
+	return encoder.Close()
+}
+
+// about is what a document leaves out, in the API's words.
+func about(m proto.Message) (string, error) {
+	data, err := marshal(m)
+	if err != nil {
+		return "", err
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return "", err
+	}
+	var lines []string
+	for _, name := range []string{"name", "uid", "etag", "revision", "create_time", "update_time"} {
+		if value, ok := fields[name].(string); ok {
+			lines = append(lines, fmt.Sprintf("# %s: %s", name, value))
+		}
+	}
+	return strings.Join(lines, "\n"), nil
+}
+
+func marshal(m proto.Message) ([]byte, error) {
 	data, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(m)
 	if err != nil {
-		return nil, fmt.Errorf("encode %s: %w", desc.Name(), err)
+		return nil, fmt.Errorf("encode %s: %w", m.ProtoReflect().Descriptor().Name(), err)
+	}
+	return data, nil
+}
+
+func document(m proto.Message) (*yaml.Node, error) {
+	desc := m.ProtoReflect().Descriptor()
+	data, err := marshal(m)
+	if err != nil {
+		return nil, err
 	}
 	name := m.ProtoReflect().Get(desc.Fields().ByName("name")).String()
 	doc := &yaml.Node{Kind: yaml.MappingNode}
@@ -52,10 +105,7 @@ func document(m proto.Message) (*yaml.Node, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc.Content = append(doc.Content, fields.Content...)
-	if f := secretField(desc); f != "" {
-		doc.FootComment = fmt.Sprintf("# %s is never read back. Add {file: path} to set it; without it, it stays as it is.", f)
-	}
+	doc.Content, doc.FootComment = append(doc.Content, fields.Content...), fields.FootComment
 	return doc, nil
 }
 
@@ -66,10 +116,14 @@ func object(data json.RawMessage, desc protoreflect.MessageDescriptor, top bool)
 		return plain(data) // a well-known type: its JSON is a scalar
 	}
 	n := &yaml.Node{Kind: yaml.MappingNode}
+	hidden := ""
 	for i := range desc.Fields().Len() {
 		f := desc.Fields().Get(i)
 		value, ok := raw[string(f.Name())]
-		if !ok || (top && outputOnly[string(f.Name())]) {
+		if secret(f) {
+			hidden = fmt.Sprintf("# %s: {file: path} # is never read back; without it, what is set stays", f.Name())
+		}
+		if !ok || secret(f) || (top && outputOnly[string(f.Name())]) {
 			continue
 		}
 		v, err := node(value, f)
@@ -77,7 +131,9 @@ func object(data json.RawMessage, desc protoreflect.MessageDescriptor, top bool)
 			return nil, err
 		}
 		put(n, string(f.Name()), v)
+		n.Content[len(n.Content)-2].HeadComment, hidden = hidden, ""
 	}
+	n.FootComment = hidden
 	return n, nil
 }
 
@@ -146,13 +202,4 @@ func text(s string) *yaml.Node {
 	var n yaml.Node
 	n.SetString(s)
 	return &n
-}
-
-func secretField(desc protoreflect.MessageDescriptor) string {
-	for i := range desc.Fields().Len() {
-		if f := desc.Fields().Get(i); secret(f) {
-			return string(f.Name())
-		}
-	}
-	return ""
 }

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
+)
+
+// writeChange prints what became of one resource: a line for it, and one for each field that differs, with what it was
+// and what it is.
+func writeChange(w io.Writer, indent, parent string, c *sallyportv1.Change) {
+	name := printable(strings.TrimPrefix(c.GetName(), parent+"/"))
+	switch c.GetAction() {
+	case sallyportv1.Change_ACTION_CREATE:
+		fmt.Fprintf(w, "%s+ %s\n", indent, name)
+	case sallyportv1.Change_ACTION_DELETE:
+		fmt.Fprintf(w, "%s- %s\n", indent, name)
+	default:
+		fmt.Fprintf(w, "%s~ %s\n", indent, name)
+		before, after := c.GetBefore().AsMap(), c.GetAfter().AsMap()
+		for _, field := range c.GetFields() {
+			was, is := follow2(before, after, field)
+			fmt.Fprintf(w, "%s    %s: %s\n", indent, printable(field), difference(was, is))
+		}
+	}
+}
+
+// summary counts changes: `2 created, 1 deleted`.
+func summary(changes []*sallyportv1.Change) string {
+	var parts []string
+	for _, kind := range []struct {
+		action sallyportv1.Change_Action
+		word   string
+	}{
+		{sallyportv1.Change_ACTION_CREATE, "created"},
+		{sallyportv1.Change_ACTION_UPDATE, "changed"},
+		{sallyportv1.Change_ACTION_DELETE, "deleted"},
+	} {
+		n := 0
+		for _, c := range changes {
+			if c.GetAction() == kind.action {
+				n++
+			}
+		}
+		if n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, kind.word))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+var step = regexp.MustCompile(`[^.\[\]]+`)
+
+// follow2 returns the two values at a path such as `rules[2].principals`; nil where there is none. A path names an element
+// of a list by where it is afterwards; where it was before, its id or path tells.
+func follow2(before, after any, path string) (was, is any) {
+	for _, word := range step.FindAllString(path, -1) {
+		switch a := after.(type) {
+		case map[string]any:
+			b, _ := before.(map[string]any)
+			before, after = b[word], a[word]
+		case []any:
+			i, err := strconv.Atoi(word)
+			if err != nil || i >= len(a) {
+				return nil, nil
+			}
+			b, _ := before.([]any)
+			after = a[i]
+			before = nil
+			if j := slices.IndexFunc(b, func(e any) bool { return called(e) != "" && called(e) == called(after) }); j >= 0 {
+				before = b[j]
+			}
+		default:
+			b, _ := before.(map[string]any)
+			before, after = b[word], nil
+		}
+	}
+	return before, after
+}
+
+// called is what an element of a list is known by, or "".
+func called(element any) string {
+	object, _ := element.(map[string]any)
+	for _, field := range []string{"id", "path"} {
+		if name, ok := object[field].(string); ok {
+			return name
+		}
+	}
+	return ""
+}
+
+// difference says how a value changed: lists by what came and went, for their order means nothing.
+func difference(was, is any) string {
+	before, wasList := was.([]any)
+	after, isList := is.([]any)
+	if !wasList && !isList || was != nil && !wasList || is != nil && !isList {
+		return brief(was) + " → " + brief(is)
+	}
+	var parts []string
+	for _, e := range after {
+		if !slices.ContainsFunc(before, same(e)) {
+			parts = append(parts, "+ "+brief(e))
+		}
+	}
+	for _, e := range before {
+		if !slices.ContainsFunc(after, same(e)) {
+			parts = append(parts, "- "+brief(e))
+		}
+	}
+	if len(parts) == 0 { // the same, as often
+		return brief(was) + " → " + brief(is)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// same compares elements by their names, if they have some: that one of them changed is a line of its own.
+func same(a any) func(any) bool {
+	return func(b any) bool {
+		if called(a) != "" || called(b) != "" {
+			return called(a) == called(b)
+		}
+		return encoded(a) == encoded(b)
+	}
+}
+
+// brief is a value in a few words.
+func brief(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "(none)"
+	case string:
+		if v == "" || strings.ContainsAny(v, " ,→\"") {
+			return shorten(strconv.Quote(v))
+		}
+		return shorten(v)
+	case map[string]any:
+		if name := called(v); name != "" {
+			return shorten(name)
+		}
+	}
+	return shorten(encoded(v))
+}
+
+func encoded(v any) string {
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v) // of JSON, so this is not reached
+	}
+	return string(data)
+}
