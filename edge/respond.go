@@ -77,7 +77,7 @@ func (x *transaction) refusal(d *exchange.Denial) *exchange.Reply {
 	}
 	// The rest of the request is unread. A little is read and thrown away, so that the answer is not lost in a reset;
 	// more is not worth keeping the connection for.
-	if d.Close || x.r.ContentLength < 0 || x.r.ContentLength > ownBody {
+	if d.Close || x.r.ProtoMajor == 1 && (x.r.ContentLength < 0 || x.r.ContentLength > ownBody) {
 		reply.Header.Set("Connection", "close")
 	}
 	return reply
@@ -124,9 +124,13 @@ func (x *transaction) page(d *exchange.Denial) page.Denied {
 	}
 	if d.Outcome == exchange.Authenticates && x.App != nil {
 		p.SignIn = login.SignInPath(x.Path.Target())
+		p.Detail, p.Remediation = d.Detail, "" // the button says it
+		if x.Method != http.MethodGet && x.Method != http.MethodHead {
+			p.Detail = "Nothing that you sent was kept. Sign in, and send it again."
+		}
 	}
 	if c := x.caller; c != nil {
-		p.Detail, p.Operation = x.detail(d), x.operation
+		p.Detail, p.Operation = x.lead(d), x.operation
 		if p.Principal = c.Email; p.Principal == "" {
 			p.Principal = c.Name
 		}
@@ -159,6 +163,20 @@ func (x *transaction) detail(d *exchange.Denial) string {
 		return fmt.Sprintf("%s asked for something that is no operation of the app %q.", x.who(), x.App.ID)
 	default:
 		return fmt.Sprintf("%s may not use the operation %q of the app %q.", x.who(), x.operation, x.App.ID)
+	}
+}
+
+// lead is detail on a page, whose reader knows who they are, and whose title says the rest.
+func (x *transaction) lead(d *exchange.Denial) string {
+	switch {
+	case d.Detail != "" || x.App == nil:
+		return d.Detail
+	case d.Reason == policy.DenyNoOperation:
+		return name(x.App.DisplayName, x.App.ID) + " offers nobody anything at this address."
+	case d.Reason == policy.DenyNoRule || d.Reason == policy.DenyRule:
+		return fmt.Sprintf("It needs the permission %q on %s, which your account does not have.", x.operation, name(x.App.DisplayName, x.App.ID))
+	default:
+		return ""
 	}
 }
 

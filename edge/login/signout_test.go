@@ -102,7 +102,7 @@ func TestSignOutOfThisApp(t *testing.T) {
 	b.arrives(apiURL+"/", "/", "bob@acme.test")
 	wiki := b.session(sessiontest.WikiHost)
 	a := b.post(wikiURL+out, url.Values{"scope": {"app"}}, nil)
-	if a.status != 200 || !strings.Contains(a.body, "Of The wiki only") {
+	if a.status != 200 || !strings.Contains(a.body, "signed out of The wiki") {
 		t.Fatalf("%d\n%s", a.status, a.body)
 	}
 	if w.live(w.edges[0], sessiontest.WikiHost, wiki) != session.Ended {

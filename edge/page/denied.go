@@ -1,6 +1,9 @@
 package page
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Denied is an answer that refuses: 400, 401, 403, 404, 502, 503 and their kin.
 type Denied struct {
@@ -32,6 +35,7 @@ type Denied struct {
 
 // HTML is the complete document.
 func (d Denied) HTML() []byte {
+	d.Title = strings.TrimSuffix(d.Title, ".") // a heading, although reasons are sentences
 	d.Detail, d.Remediation = sentence(d.Detail), sentence(d.Remediation)
 	return render("denied", d)
 }

@@ -1,8 +1,9 @@
 // Package page is the one place that writes HTML for people: the sign-in chooser, the answers that refuse, signing out,
 // and "who am I".
 //
-// Every page is one document without scripts, images or anything fetched from elsewhere; its one style sheet is inside
-// it and named by hash in the policy that SetHeaders sends along. A page must never hold a token, a cookie, another
+// Every page is one document without scripts or anything fetched from elsewhere; its one style sheet is inside it and
+// named by hash in the policy that SetHeaders sends along. Its icon is inside it as well: browsers ask for /favicon.ico
+// otherwise, and somebody who was denied once would be denied twice. A page must never hold a token, a cookie, another
 // session's id, or a byte that html/template has not escaped.
 package page
 
@@ -33,7 +34,7 @@ var templates = template.Must(template.New("page").Funcs(template.FuncMap{
 type heading struct{ Title, Tenant string }
 
 // ContentSecurityPolicy is for every page of ours. Nobody may frame them (CO-05), and a form goes to its own origin only.
-var ContentSecurityPolicy = "default-src 'none'; style-src 'sha256-" + styleHash() + "'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+var ContentSecurityPolicy = "default-src 'none'; style-src 'sha256-" + styleHash() + "'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
 func styleHash() string {
 	sum := sha256.Sum256([]byte(style))

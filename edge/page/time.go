@@ -22,7 +22,7 @@ func plainDuration(d time.Duration) string {
 		return "a moment"
 	case d < 2*time.Minute:
 		return plural(int(d.Round(time.Second)/time.Second), "second")
-	case d < 2*time.Hour:
+	case d < 2*time.Hour && d.Round(time.Minute) != time.Hour:
 		return plural(int(d.Round(time.Minute)/time.Minute), "minute")
 	case d < 48*time.Hour:
 		return plural(int(d.Round(time.Hour)/time.Hour), "hour")
