@@ -50,7 +50,7 @@ func (p *Provider) login(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		render(w, http.StatusUnauthorized, "login.html", loginForm{
 			Request: request.id, Username: username,
-			Fault: "That name and password do not belong together. Nothing was signed in.",
+			Fault: "That name and password do not belong together. You are not signed in.",
 		})
 		return
 	}
