@@ -58,6 +58,7 @@ export function programs(it, stage) {
     ]);
     assert.equal(answer.status(), 401);
     await page.getByRole("heading", { name: "You need to sign in", level: 1 }).waitFor();
+    await page.getByText("Nothing that you sent was kept. Sign in, and send it again.").waitFor();
     await bob.look(page, "sign-in-first");
     await page.getByRole("link", { name: "Sign in" }).click();
     await page.waitForURL(product.at("wiki", "/reports?draft=1"));

@@ -8,7 +8,8 @@ export function refusals(it, stage) {
   it("tell bob what is missing, what to do, and a number that support finds", async (t) => {
     const { visitor: bob, page } = await stage.signedIn(t, "bob");
     assert.equal(await bob.go(page, product.at("wiki", "/admin/")), 403);
-    await page.getByRole("heading", { level: 1 }).waitFor();
+    await page.getByRole("heading", { name: "You may not do this here", level: 1 }).waitFor();
+    await page.getByText(`It needs the permission "admin" on Wiki, which your account does not have.`).waitFor();
     await page.getByRole("heading", { name: "What you can do", level: 2 }).waitFor();
     await page.getByText(`The wiki's administration is for the group "admins". Ask the platform team to be added.`).waitFor();
     await page.getByText("You are signed in as bob@acme.test.").waitFor();

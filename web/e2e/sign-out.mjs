@@ -12,8 +12,8 @@ export function signingOut(it, stage) {
     await page.getByText("You are signed in as alice@acme.test.").waitFor();
     await alice.look(page, "sign-out");
     await page.getByRole("button", { name: "Sign out of Wiki only" }).click();
-    await page.getByRole("heading", { name: "You are signed out", level: 1 }).waitFor();
-    await page.getByText("Of Wiki only.").waitFor();
+    await page.getByRole("heading", { name: "You are signed out of Wiki", level: 1 }).waitFor();
+    await page.getByText("You are still signed in to everything else").waitFor();
     await alice.look(page, "signed-out-app");
 
     const api = await alice.open(product.at("api", "/v1/whoami"));

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import axe from "axe-core";
 import { chromium } from "playwright-core";
@@ -9,8 +10,9 @@ import { chromium } from "playwright-core";
 const screenshots = fileURLToPath(new URL("screenshots", import.meta.url));
 
 export async function launch() {
-  const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
-  assert.ok(executablePath, "no Chromium in /usr/bin: `make test` installs it");
+  const places = (process.env.PATH ?? "").split(delimiter).flatMap((dir) => ["chromium", "chromium-browser", "google-chrome"].map((name) => join(dir, name)));
+  const executablePath = places.find((place) => existsSync(place));
+  assert.ok(executablePath, "Chromium is not there: `make test` installs it");
   await mkdir(screenshots, { recursive: true });
   return chromium.launch({
     executablePath,
