@@ -34,7 +34,13 @@ func headOf(head []byte) (size int, length uint64) {
 		return 0, 0
 	}
 	size, length = 2, uint64(head[1]&0x7f)
-	extended := map[uint64]int{126: 2, 127: 8}[length]
+	extended := 0
+	switch length {
+	case 126:
+		extended = 2
+	case 127:
+		extended = 8
+	}
 	size += extended
 	if head[1]&0x80 != 0 {
 		size += 4
