@@ -16,6 +16,8 @@ import (
 
 	"github.com/alecthomas/kong"
 	"github.com/goccy/go-yaml"
+
+	"github.com/sallyport-iap/sallyport/cmd/internal/spelling"
 )
 
 // maxFile bounds a file of settings, or of one secret.
@@ -72,9 +74,7 @@ func text(value any) string {
 func (s *Settings) read(ctx *kong.Context) {
 	s.file = map[string]any{}
 	path := s.Getenv(s.Variable("config"))
-	known := map[string]bool{}
 	for _, flag := range ctx.Flags() {
-		known[flag.Name] = flag.Name != "help" && flag.Name != "version" && flag.Name != "config"
 		if given, ok := ctx.FlagValue(flag).(string); flag.Name == "config" && ok && given != "" {
 			path = given
 		}
@@ -96,11 +96,31 @@ func (s *Settings) read(ctx *kong.Context) {
 		fault("%s: %s", path, message)
 		return
 	}
+	known := flagNames(ctx.Model.Node)
 	for _, key := range slices.Sorted(maps.Keys(s.file)) {
-		if !known[key] {
+		if slices.Contains(known, key) {
+			continue
+		}
+		if near := spelling.Nearest(key, known); near != "" {
+			fault("%s: %q is no setting; did you mean %q?", path, key, near)
+		} else {
 			fault("%s: %q is no setting; --help lists them", path, key)
 		}
 	}
+}
+
+// flagNames are the flags of every command: one file may serve several.
+func flagNames(node *kong.Node) []string {
+	var names []string
+	for _, flag := range node.Flags {
+		if flag.Name != "help" && flag.Name != "version" && flag.Name != "config" {
+			names = append(names, flag.Name)
+		}
+	}
+	for _, child := range node.Children {
+		names = append(names, flagNames(child)...)
+	}
+	return names
 }
 
 // Faults returns all that is wrong as one error: with the file, and what the program found in the values.

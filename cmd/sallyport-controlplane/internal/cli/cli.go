@@ -12,10 +12,14 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
+	"github.com/sallyport-iap/sallyport/cmd/internal/settings"
 )
 
 // version is what this program says it is; the linker sets it for releases.
 var version = "dev"
+
+// prefix is what environment variables begin with.
+const prefix = "SALLYPORT_"
 
 const description = `The control plane of Sallyport.
 
@@ -38,15 +42,14 @@ type commands struct {
 func Run(ctx context.Context, env process.Env) error {
 	var c commands
 	stop := errors.New("help was printed")
-	settings := &settings{getenv: env.Getenv}
+	from := &settings.Settings{Prefix: prefix, Getenv: env.Getenv}
 	parser, err := kong.New(&c,
 		kong.Name("sallyport-controlplane"), kong.Description(description), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { panic(stop) }), kong.Resolvers(settings),
+		kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { panic(stop) }), kong.Resolvers(from),
 	)
 	if err != nil {
 		return fmt.Errorf("define the command line: %w", err)
 	}
-	settings.model = parser.Model
 	parsed, err := parse(parser, env.Args, stop)
 	switch {
 	case errors.Is(err, stop):
@@ -55,7 +58,7 @@ func Run(ctx context.Context, env process.Env) error {
 		return &process.Exit{Status: 2, Err: err}
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return parsed.Run(env, settings)
+	return parsed.Run(env, from)
 }
 
 // parse turns kong's exit after --help into an error, so that the process ends in one place.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
+	"github.com/sallyport-iap/sallyport/cmd/internal/settings"
 	"github.com/sallyport-iap/sallyport/controlplane/apitoken"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
 	"github.com/sallyport-iap/sallyport/controlplane/edgefleet"
@@ -25,11 +26,11 @@ type migrateCommand struct {
 }
 
 // Run migrates. It is safe to run while control planes of this version or the one before are running.
-func (c *migrateCommand) Run(ctx context.Context, env process.Env, s *settings) error {
+func (c *migrateCommand) Run(ctx context.Context, env process.Env, s *settings.Settings) error {
 	owner := secretURL{flag: "owner-url", given: c.OwnerURL, file: c.OwnerURLFile}
 	log, logErr := c.open(env)
 	wait, waitErr := duration("database-wait", c.DatabaseWait, 0)
-	if err := s.check(owner.read(), logErr, waitErr); err != nil {
+	if err := check(s, owner.read(), logErr, waitErr); err != nil {
 		return err
 	}
 	err := server.AwaitDatabase(ctx, wait, log, func(ctx context.Context) error { return store.Migrate(ctx, owner.value) })
@@ -49,12 +50,12 @@ type keysInitCommand struct {
 }
 
 // Run makes the key. It never overwrites one.
-func (c *keysInitCommand) Run(env process.Env, s *settings) error {
+func (c *keysInitCommand) Run(env process.Env, s *settings.Settings) error {
 	var fault error
 	if c.KeyFile == "" {
 		fault = fmt.Errorf("--key-file (or %s) is required", variable("key-file"))
 	}
-	if err := s.check(fault); err != nil {
+	if err := check(s, fault); err != nil {
 		return err
 	}
 	err := keyring.Init(c.KeyFile)
@@ -82,12 +83,12 @@ type bootstrapCommand struct {
 }
 
 // Run prints the token, and nothing else, on standard output.
-func (c *bootstrapCommand) Run(ctx context.Context, env process.Env, s *settings) error {
+func (c *bootstrapCommand) Run(ctx context.Context, env process.Env, s *settings.Settings) error {
 	app, feed := secretURL{flag: "app-url", given: c.AppURL, file: c.AppURLFile}, secretURL{flag: "feed-url", given: c.FeedURL, file: c.FeedURLFile}
 	log, logErr := c.open(env)
 	wait, waitErr := duration("database-wait", c.DatabaseWait, 0)
 	keys, keyErr := openKeys(c.KeyFile)
-	if err := s.check(app.read(), feed.read(), keyErr, logErr, waitErr); err != nil {
+	if err := check(s, app.read(), feed.read(), keyErr, logErr, waitErr); err != nil {
 		return err
 	}
 	db, err := server.OpenDatabase(ctx, store.Config{AppURL: app.value, FeedURL: feed.value, Keys: keys, Log: log}, wait)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
+	"github.com/sallyport-iap/sallyport/cmd/internal/settings"
 	"github.com/sallyport-iap/sallyport/controlplane/keyring"
 	"github.com/sallyport-iap/sallyport/controlplane/server"
 )
@@ -32,14 +33,14 @@ type serveCommand struct {
 }
 
 // Run serves until ctx ends.
-func (c *serveCommand) Run(ctx context.Context, env process.Env, s *settings) error {
+func (c *serveCommand) Run(ctx context.Context, env process.Env, s *settings.Settings) error {
 	app, feed := secretURL{flag: "app-url", given: c.AppURL, file: c.AppURLFile}, secretURL{flag: "feed-url", given: c.FeedURL, file: c.FeedURLFile}
 	log, logErr := c.open(env)
 	wait, waitErr := duration("database-wait", c.DatabaseWait, 0)
 	drainDelay, delayErr := duration("drain-delay", c.DrainDelay, 0)
 	drainTimeout, timeoutErr := duration("drain-timeout", c.DrainTimeout, time.Millisecond)
 	keys, keyErr := openKeys(c.KeyFile)
-	if err := s.check(app.read(), feed.read(), keyErr, logErr, waitErr, delayErr, timeoutErr); err != nil {
+	if err := check(s, app.read(), feed.read(), keyErr, logErr, waitErr, delayErr, timeoutErr); err != nil {
 		return err
 	}
 	log.InfoContext(ctx, "starting", "version", version, slog.Group("settings",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
+	"github.com/sallyport-iap/sallyport/cmd/internal/settings"
 )
 
 // logging is how the program logs.
@@ -39,7 +40,7 @@ func (u *secretURL) read() error {
 	case u.given == "" && u.file == "":
 		return fmt.Errorf("--%s (or --%s-file, or %s) is required", u.flag, u.flag, variable(u.flag))
 	case u.file != "":
-		text, err := readLimited(u.file)
+		text, err := settings.ReadFile(u.file)
 		if err != nil {
 			return fmt.Errorf("--%s-file: %w", u.flag, err)
 		}
