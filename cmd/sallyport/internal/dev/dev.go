@@ -82,7 +82,9 @@ func Run(ctx context.Context, config Config, env process.Env) error {
 	}
 	defer func() { _ = e.file.withdraw() }() // the next start will, if this fails
 	e.welcome(people, time.Since(begun))
-	return group.Wait(ctx)
+	err = group.Wait(ctx)
+	fmt.Fprintln(env.Stdout, "Stopping.")
+	return err
 }
 
 // enter makes the directory ours for as long as we run.
@@ -179,11 +181,6 @@ func (e *engine) start(ctx context.Context, group *supervise.Group) ([]idp.Perso
 	}
 	for _, t := range tenants() {
 		if err := awaitEnforced(ctx, s.admins[t.id], "tenants/"+t.id); err != nil {
-			return nil, err
-		}
-	}
-	for _, at := range e.config.edges() {
-		if err := e.awaitFirstRequest(ctx, authority.File(), at); err != nil {
 			return nil, err
 		}
 	}

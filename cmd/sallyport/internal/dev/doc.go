@@ -5,7 +5,7 @@
 //	stage 2   control plane                          the real binary, as a child
 //	          first time: operator, tenants, pool, admins, demo resources, through the public API
 //	stage 3   edges eu-1, us-1                       the real binary, as children, enrolled with join tokens
-//	          both enforce everything, and have answered a request
+//	          both enforce everything
 //	          dev.json is written, the welcome is printed
 //
 // What died is started again. Everything stops in the opposite order within 3 s, and goes with us if we are killed. A

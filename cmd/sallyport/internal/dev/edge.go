@@ -33,9 +33,18 @@ func (e *engine) thirdStage(ctx context.Context, operator *api.Client, authority
 	}
 	var parts []supervise.Part
 	for index, at := range e.config.edges() {
-		joinFile, err := e.join(ctx, operator, at)
+		known, err := lookUp(ctx, operator, at)
+		if err != nil {
+			return nil, fmt.Errorf("look for %s: %w", at.part(), err)
+		}
+		joinFile, err := e.join(ctx, operator, at, known)
 		if err != nil {
 			return nil, fmt.Errorf("let %s join: %w", at.part(), err)
+		}
+		healthy := "/readyz"
+		if known.GetDisabled() { // it serves nobody until an operator lets it
+			fmt.Fprintf(e.out, "The %s is disabled, and will serve nobody until it is enabled again.\n", at.part())
+			healthy = "/livez"
 		}
 		output, err := e.logs.open(at.part())
 		if err != nil {
@@ -44,7 +53,7 @@ func (e *engine) thirdStage(ctx context.Context, operator *api.Client, authority
 		process := supervise.Process{
 			Command: func() *exec.Cmd { return e.edge(at, certificates, joinFile) },
 			Output:  output,
-			Ready:   supervise.Answers(at.healthURL() + "/readyz"),
+			Ready:   supervise.Answers(at.healthURL() + healthy),
 			Started: func(pid int) { e.file.update(func(d *document) { d.Edges[index].PID = pid }) },
 		}
 		parts = append(parts, supervise.Part{Name: at.part(), Run: e.keepRunning(at.part(), process.Run)})
@@ -52,16 +61,22 @@ func (e *engine) thirdStage(ctx context.Context, operator *api.Client, authority
 	return parts, nil
 }
 
+const pool = "edgePools/" + poolID
+
+// lookUp returns what the control plane knows of an edge; nil if it does not know it.
+func lookUp(ctx context.Context, operator *api.Client, at edge) (*sallyportv1.Edge, error) {
+	edges := sallyportv1connect.NewEdgeServiceClient(operator.HTTP, operator.URL)
+	known, err := edges.GetEdge(ctx, &sallyportv1.GetEdgeRequest{Name: pool + "/edges/" + at.name})
+	if connect.CodeOf(err) == connect.CodeNotFound {
+		return nil, nil
+	}
+	return known, err
+}
+
 // join returns the file of a join token for an edge that needs one, else "". An identity of an edge that the control
 // plane does not have, because one of the two lost its data, is of no use.
-func (e *engine) join(ctx context.Context, operator *api.Client, at edge) (file string, err error) {
-	edges := sallyportv1connect.NewEdgeServiceClient(operator.HTTP, operator.URL)
-	pool := "edgePools/" + poolID
-	known, err := edges.GetEdge(ctx, &sallyportv1.GetEdgeRequest{Name: pool + "/edges/" + at.name})
-	if err != nil && connect.CodeOf(err) != connect.CodeNotFound {
-		return "", err
-	}
-	if err == nil && known.GetUid() == identity(e.config.edgeDir(at)) {
+func (e *engine) join(ctx context.Context, operator *api.Client, at edge, known *sallyportv1.Edge) (file string, err error) {
+	if known != nil && known.GetUid() == identity(e.config.edgeDir(at)) {
 		return "", nil
 	}
 	if err := os.RemoveAll(e.config.edgeDir(at)); err != nil {
@@ -70,6 +85,7 @@ func (e *engine) join(ctx context.Context, operator *api.Client, at edge) (file 
 	if err := os.MkdirAll(e.config.edgeDir(at), 0o700); err != nil {
 		return "", err
 	}
+	edges := sallyportv1connect.NewEdgeServiceClient(operator.HTTP, operator.URL)
 	made, err := edges.CreateJoinToken(ctx, &sallyportv1.CreateJoinTokenRequest{Parent: pool, EdgeId: at.name})
 	if err != nil {
 		return "", err

@@ -78,11 +78,7 @@ const probeEvery = 20 * time.Millisecond
 
 // Answers blocks until a GET of the URL is answered with 200.
 func Answers(url string) func(context.Context) error {
-	return AnswersTo(&http.Client{Timeout: time.Second}, url)
-}
-
-// AnswersTo is Answers with a client of the caller's.
-func AnswersTo(client *http.Client, url string) func(context.Context) error {
+	client := &http.Client{Timeout: time.Second}
 	return func(ctx context.Context) error {
 		tick := time.NewTicker(probeEvery)
 		defer tick.Stop()
