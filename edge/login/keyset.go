@@ -36,6 +36,7 @@ type keySet struct {
 	now     func() time.Time
 	refetch *rate.Limiter
 	mu      sync.Mutex // one fetch at a time
+	failed  time.Time
 	fetched atomic.Int64
 	keys    atomic.Pointer[[]jose.JSONWebKey]
 }
@@ -111,13 +112,15 @@ func suits(key *jose.JSONWebKey, algorithm string) bool {
 func (k *keySet) again(ctx context.Context, seen int64) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.fetched.Load() != seen {
+	switch {
+	case k.fetched.Load() != seen:
 		return nil
-	}
-	if !k.refetch.AllowN(k.now(), 1) {
-		if k.keys.Load() == nil {
+	case k.keys.Load() == nil:
+		// Without any keys nobody can sign in: what failed is tried again after a moment.
+		if k.now().Sub(k.failed) < failurePause {
 			return fmt.Errorf("%w: its keys cannot be read", errProvider)
 		}
+	case !k.refetch.AllowN(k.now(), 1):
 		return nil
 	}
 	return k.get(ctx)
@@ -130,7 +133,12 @@ func (k *keySet) fetch(ctx context.Context) error {
 }
 
 // get replaces the keys. k.mu is held.
-func (k *keySet) get(ctx context.Context) error {
+func (k *keySet) get(ctx context.Context) (err error) {
+	defer func() {
+		if err != nil {
+			k.failed = k.now()
+		}
+	}()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, nil)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errProvider, err)

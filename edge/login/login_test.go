@@ -278,6 +278,22 @@ func TestAStricterAppWantsARecentSignIn(t *testing.T) {
 	}
 }
 
+func TestGoingOnIsUse(t *testing.T) {
+	t.Parallel()
+	w := bare(t)
+	w.addEdge(nil) // no store that would know of the apps' use
+	sessiontest.Edit(w.World, acme, "acme", func(x *edgev1.Tenant) { x.Session = sessiontest.Limits(12*time.Hour, 30*time.Minute) })
+	b := w.browser()
+	b.arrives(wikiURL+"/", "/", "bob@acme.test")
+	w.add(25 * time.Minute)
+	b.arrives(apiURL+"/", "/", "bob@acme.test")
+	w.add(25 * time.Minute)
+	b.arrives(wikiURL+"/", "/", "bob@acme.test")
+	if n := w.idp.count("/token"); n != 1 {
+		t.Errorf("%d sign-ins", n)
+	}
+}
+
 func TestASessionThatDoesNotStickEndsOnAPage(t *testing.T) {
 	t.Parallel()
 	w := setup(t)
@@ -315,6 +331,8 @@ func TestOneProviderThatHangsHoldsUpNobodyElse(t *testing.T) {
 	other := newIDP(t, w.now)
 	w.provider(globex, func(p *edgev1.IdentityProvider) { p.Issuer = other.issuer })
 	hang, inside := make(chan struct{}), make(chan struct{}, 100)
+	release := sync.OnceFunc(func() { close(hang) })
+	t.Cleanup(release) // or the provider would never close
 	other.bend(func(p *idp) {
 		p.before = func(string, http.ResponseWriter, *http.Request) bool { inside <- struct{}{}; <-hang; return true }
 	})
@@ -334,7 +352,7 @@ func TestOneProviderThatHangsHoldsUpNobodyElse(t *testing.T) {
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("another tenant's sign-in took %v", took)
 	}
-	close(hang)
+	release()
 	all.Wait()
 	if n := len(inside); n > 16 {
 		t.Errorf("%d requests to the provider at once", n+1)

@@ -413,6 +413,19 @@ func TestOnlyTrueIsVerified(t *testing.T) {
 			t.Error("the ID token verified an address that only the userinfo names")
 		}
 	})
+	t.Run("said of another address, the other way round", func(t *testing.T) {
+		t.Parallel()
+		w := setup(t)
+		w.idp.bend(func(p *idp) {
+			delete2(p, "email_verified", "groups")
+			p.userinfo = infoOf(map[string]any{"sub": "bob", "email": "other@acme.test", "email_verified": true})
+		})
+		b := w.browser()
+		b.arrives(wikiURL+"/", "/", "bob@acme.test")
+		if w.me(b, wikiURL).EmailVerified {
+			t.Error("the userinfo verified an address that only the ID token names")
+		}
+	})
 	t.Run("said of no standard claim", func(t *testing.T) {
 		t.Parallel()
 		w := setup(t)
@@ -630,6 +643,27 @@ func TestKeysRotate(t *testing.T) {
 	w.add(6 * time.Minute)
 	w.idp.bend(func(p *idp) { p.keys, p.published = []jose.JSONWebKey{ecKey("k3")}, nil })
 	w.browser().arrives(wikiURL+"/", "/", "bob@acme.test")
+}
+
+// F-32: a provider that was down is used again as soon as it is back; while it is down it is not asked for everybody.
+func TestTheProviderComesBack(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/.well-known/openid-configuration", "/keys"} {
+		w := setup(t)
+		w.idp.bend(func(p *idp) { p.before = serve(path, 500, "") })
+		for range 20 {
+			a := w.browser().open(wikiURL + "/")
+			if a.status != 503 || !strings.Contains(a.body, "Demo directory") || a.header.Get("Retry-After") == "" {
+				t.Fatalf("%d %v\n%s", a.status, a.header, a.body)
+			}
+		}
+		if n := w.idp.count(path); n != 1 {
+			t.Errorf("%s was asked %d times", path, n)
+		}
+		w.idp.bend(func(p *idp) { p.before = nil })
+		w.add(3 * time.Second)
+		w.browser().arrives(wikiURL+"/", "/", "bob@acme.test")
+	}
 }
 
 func TestAnIssuerAtAPrivateAddress(t *testing.T) {

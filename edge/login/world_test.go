@@ -127,7 +127,7 @@ func (w *world) addEdge(client redis.UniversalClient) *edge {
 	e := &edge{}
 	logger := slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	e.sessions = session.New(session.Config{
-		Redis: client, Now: w.now, Region: fmt.Sprint("region", len(w.edges)), Log: logger,
+		Redis: client, Budget: 10 * time.Second, Now: w.now, Region: fmt.Sprint("region", len(w.edges)), Log: logger,
 		Report: func(_ string, ev *edgev1.SessionEvent) {
 			e.mu.Lock()
 			defer e.mu.Unlock()

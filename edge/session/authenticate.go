@@ -74,6 +74,7 @@ func (s *Sessions) Authenticate(ctx context.Context, site *snapshot.Site, app *s
 	}
 	o := r.opened
 	o.live.see(now)
+	s.refresh(site, o, now)
 	s.reportSeen(site, o, ip, now)
 	r.SetCookie = s.renew(site, app, o, now)
 	return r
@@ -81,9 +82,14 @@ func (s *Sessions) Authenticate(ctx context.Context, site *snapshot.Site, app *s
 
 // Peek is Authenticate that does not count as use of the session: being asked to sign in again is none.
 func (s *Sessions) Peek(ctx context.Context, site *snapshot.Site, app *snapshot.App, host, cookie string, now time.Time) Result {
-	return s.look(ctx, site, app, host, cookie, now)
+	r := s.look(ctx, site, app, host, cookie, now)
+	if r.State == Live {
+		s.refresh(site, r.opened, now)
+	}
+	return r
 }
 
+// look judges a cookie by what is known, and asks the store only where that is not enough.
 func (s *Sessions) look(ctx context.Context, site *snapshot.Site, app *snapshot.App, host, cookie string, now time.Time) Result {
 	if cookie == "" {
 		return Result{Reason: "identity.none"}
@@ -104,11 +110,8 @@ func (s *Sessions) look(ctx context.Context, site *snapshot.Site, app *snapshot.
 	var err error
 	age := o.live.age(now)
 	confirmed := age <= stale
-	switch {
-	case !confirmed:
+	if !confirmed {
 		err = s.confirm(ctx, site, o, now)
-	case age > fresh:
-		s.refresh(site, o)
 	}
 	// The person may have been active at another edge since we last asked.
 	if err == nil && age > time.Second && confirmed && o.idle(site, app, now) {
@@ -206,8 +209,11 @@ func (s *Sessions) confirm(ctx context.Context, site *snapshot.Site, o *opened, 
 	return nil
 }
 
-// refresh asks the store again without anybody waiting for it, and brings it up to date.
-func (s *Sessions) refresh(site *snapshot.Site, o *opened) {
+// refresh asks the store again once its word is a while ago, without anybody waiting for it, and brings it up to date.
+func (s *Sessions) refresh(site *snapshot.Site, o *opened, now time.Time) {
+	if age := o.live.age(now); age <= fresh || age > stale {
+		return
+	}
 	if !o.live.refreshing.CompareAndSwap(false, true) {
 		return
 	}

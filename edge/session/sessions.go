@@ -18,6 +18,9 @@ import (
 type Config struct {
 	// Redis is the region's store; Dial makes one. Nil means that there is none, and tickets carry everybody.
 	Redis redis.UniversalClient
+	// Budget is what one round trip to Redis may take of a request; 0 means 100 ms. One that takes longer opens the
+	// breaker, and tickets carry everybody until Redis is well again.
+	Budget time.Duration
 	// Now is the clock of requests.
 	Now func() time.Time
 	// Region is where this edge is; sessions remember where they were made.
@@ -76,7 +79,7 @@ func New(c Config) *Sessions {
 	}
 	return &Sessions{
 		cfg:    c,
-		store:  newStore(c.Redis, c.Now, c.Log),
+		store:  newStore(c),
 		opened: otter.Must(&otter.Options[[sha256.Size]byte, *opened]{MaximumSize: c.MaxCached, ExpiryCalculator: otter.ExpiryAccessing[[sha256.Size]byte, *opened](10 * time.Minute)}),
 		hosts:  otter.Must(&otter.Options[idHash, *live]{MaximumSize: c.MaxCached, ExpiryCalculator: otter.ExpiryAccessing[idHash, *live](remembered)}),
 		ended:  otter.Must(&otter.Options[named, struct{}]{MaximumSize: maxEnded, ExpiryCalculator: otter.ExpiryWriting[named, struct{}](remembered)}),

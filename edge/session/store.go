@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,8 +19,8 @@ import (
 )
 
 const (
-	// opBudget is what one round trip to Redis may take of a request.
-	opBudget = 100 * time.Millisecond
+	// defaultBudget is what one round trip to Redis may take of a request.
+	defaultBudget = 100 * time.Millisecond
 	// probeDown and probeUp are how often the store's health is looked at, without any request doing so.
 	probeDown = 250 * time.Millisecond
 	probeUp   = time.Second
@@ -30,23 +31,32 @@ var errStoreDown = errors.New("the session store is down")
 
 // Dial opens a Redis for New. Single-key commands only are sent, so a Cluster or Sentinel client does as well.
 func Dial(addr, username, password string) redis.UniversalClient {
+	silence()
 	return redis.NewClient(&redis.Options{
 		Addr: addr, Username: username, Password: password,
-		DialTimeout: time.Second, ReadTimeout: opBudget, WriteTimeout: opBudget, PoolTimeout: opBudget,
-		ContextTimeoutEnabled: true,
+		// The budget of each operation is in its context; these are for what has none.
+		ContextTimeoutEnabled: true, DialTimeout: time.Second, ReadTimeout: 3 * time.Second, WriteTimeout: 3 * time.Second,
 		// A retry would spend another's budget; the breaker's probe finds out when Redis is back.
-		MaxRetries: -1,
+		MaxRetries: -1, DialerRetries: 1,
 		// Neither is of use here, and servers that do not know them answer with errors.
 		DisableIdentity: true, MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 }
 
+// silence stops the library from writing to stderr, past our log. What it would say is in the errors that it returns.
+var silence = sync.OnceFunc(func() { redis.SetLogger(mute{}) })
+
+type mute struct{}
+
+func (mute) Printf(context.Context, string, ...any) {}
+
 // store is the region's Redis. Values are sealed with their key as associated data, so that a copy of Redis opens
 // nothing and a value moved to another key is refused. It can say "ended"; it cannot say "no session".
 type store struct {
-	redis redis.UniversalClient
-	now   func() time.Time
-	log   *slog.Logger
+	redis  redis.UniversalClient
+	budget time.Duration
+	now    func() time.Time
+	log    *slog.Logger
 
 	down     atomic.Bool
 	lastGood atomic.Int64 // unix ms; 0: never
@@ -63,8 +73,12 @@ type tombstone struct {
 
 const maxPending = 10_000
 
-func newStore(client redis.UniversalClient, now func() time.Time, log *slog.Logger) *store {
-	return &store{redis: client, now: now, log: log, pending: make(chan tombstone, maxPending)}
+func newStore(c Config) *store {
+	s := &store{redis: c.Redis, budget: c.Budget, now: c.Now, log: c.Log, pending: make(chan tombstone, maxPending)}
+	if s.budget == 0 {
+		s.budget = defaultBudget
+	}
+	return s
 }
 
 func hostKey(tenant string, i idHash) string { return "sp:h:" + tenant + ":" + i.text() }
@@ -208,7 +222,7 @@ func (s *store) do(ctx context.Context, op func(context.Context) error) error {
 }
 
 func (s *store) try(ctx context.Context, op func(context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, opBudget)
+	limited, cancel := context.WithTimeout(ctx, s.budget)
 	defer cancel()
 	err := op(limited)
 	switch {

@@ -70,11 +70,19 @@ type edge struct {
 	offline  atomic.Bool
 }
 
+// budget is long, so that a busy machine is no store that is down.
+const budget = 10 * time.Second
+
 func newEdge(t *testing.T, w *sessiontest.World, c *clock, client redis.UniversalClient) *edge {
+	t.Helper()
+	return newHurriedEdge(t, w, c, client, budget)
+}
+
+func newHurriedEdge(t *testing.T, w *sessiontest.World, c *clock, client redis.UniversalClient, budget time.Duration) *edge {
 	t.Helper()
 	e := &edge{t: t, world: w, clock: c}
 	e.Sessions = session.New(session.Config{
-		Redis: client, Now: c.now, Region: "eu", Log: slog.New(slog.DiscardHandler),
+		Redis: client, Budget: budget, Now: c.now, Region: "eu", Log: slog.New(slog.DiscardHandler),
 		Report: func(tenant string, ev *edgev1.SessionEvent) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
