@@ -61,7 +61,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *transaction {
 	if peer, err := netip.ParseAddrPort(r.RemoteAddr); err == nil {
 		x.Peer = peer.Addr().Unmap()
 	}
-	if name, err := route.Hostname(listener.ServerName(r)); err == nil {
+	if name, err := route.Hostname(r.TLS.ServerName); err == nil {
 		x.serverName = name
 		x.connected, _, _ = x.table.Host(name)
 	}

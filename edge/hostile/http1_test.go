@@ -48,6 +48,9 @@ func (w *world) sendHTTP1(t testing.TB, r *row, raw string) outcome {
 		defer close(sent)
 		// An edge that has seen enough closes before it was sent all of it.
 		_, _ = io.WriteString(conn, raw)
+		if r.leave {
+			_ = conn.CloseWrite()
+		}
 	}()
 	defer func() {
 		conn.Close()
@@ -120,6 +123,31 @@ func fateOf(err error) string {
 		return fateClosed
 	}
 	return fmt.Sprintf("unreadable (%v)", err)
+}
+
+// sendTCP sends bytes where a handshake is expected, and reads whatever comes.
+func (w *world) sendTCP(t testing.TB, raw string) outcome {
+	t.Helper()
+	conn, err := net.Dial("tcp", w.edge.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(patience))
+	_, _ = io.WriteString(conn, raw)
+	var got outcome
+	in := bufio.NewReader(conn)
+	if first, err := in.Peek(1); err == nil && first[0] == 'H' {
+		if one, err := readReply(in, http.MethodGet); err == nil {
+			got.replies = append(got.replies, one)
+		}
+	}
+	_, err = io.Copy(io.Discard, in)
+	if err == nil {
+		err = io.EOF
+	}
+	got.fate = fateOf(err)
+	return got
 }
 
 // dial makes a TLS connection with a server name, or none.

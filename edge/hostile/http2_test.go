@@ -59,6 +59,7 @@ type sent struct {
 	fields, trailer []hpack.HeaderField
 	data            []byte
 	hasData         bool
+	open            bool
 }
 
 // parseSent reads the lines of a row.
@@ -67,6 +68,10 @@ func parseSent(lines []string) sent {
 	for _, line := range lines {
 		if data, ok := strings.CutPrefix(line, "DATA "); ok {
 			s.data, s.hasData = append(s.data, data...), true
+			continue
+		}
+		if line == "OPEN" {
+			s.open = true
 			continue
 		}
 		if field, ok := strings.CutPrefix(line, "TRAILER "); ok {
@@ -138,9 +143,9 @@ func fieldsOf(method, host, path string) []hpack.HeaderField {
 }
 
 func (f *frames) send(s sent) error {
-	err := f.headers(hostileStream, s.fields, !s.hasData && s.trailer == nil)
+	err := f.headers(hostileStream, s.fields, !s.hasData && s.trailer == nil && !s.open)
 	if err == nil && s.hasData {
-		err = f.WriteData(hostileStream, s.trailer == nil, s.data)
+		err = f.WriteData(hostileStream, s.trailer == nil && !s.open, s.data)
 	}
 	if err == nil && s.trailer != nil {
 		err = f.headers(hostileStream, s.trailer, true)

@@ -28,10 +28,13 @@ import (
 //	                    a well-formed request but for its target, as HTTP/1.1 and as HTTP/2: two rows
 //	h1                  the next lines are what is sent on an HTTP/1.1 connection
 //	> BYTES             … in escaped form; lines are joined without anything between them
+//	leave               … and then the client sends nothing more, and says so
+//	tcp                 the next lines are what is sent before any handshake
 //	h2                  the next lines are frames of stream 1 of an HTTP/2 connection
 //	> NAME: VALUE         … a field of the header block, of any shape
 //	> DATA BYTES          … a DATA frame
 //	> TRAILER NAME: VALUE … a field of the block after the data
+//	> OPEN                … the stream is not ended
 //	< STATUS REASON FATE
 //	                    an answer: its status, the reason in its audit record, and whether the connection goes on (open) or
 //	                    ends (closed), or became another (socket). The reason net/http means that the parser refused before
@@ -39,14 +42,17 @@ import (
 //	                    each answer.
 //	< alert NAME        the handshake fails
 //	< reset             the stream is reset (HTTP/2)
+//	< torn              … after the pipeline had begun, so there is a record, and there may be an answer: whichever is faster
 //	< nothing FATE      there is no answer
 //	<+ NAME: VALUE      the last answer has this header
 //	<- NAME             … and not this one
+//	<~ NAME: REGEXP     … and this one, like that from its beginning to its end
 //	^ METHOD TARGET     a request that the upstream receives, its request line exact. Without a line: not one byte
 //	^+ NAME: VALUE      … with this header line, once
 //	^- NAME             … without a header that anybody could take for this one
 //	^body BYTES         … with this body, framing taken off
 //	^cut                … that never becomes complete
+//	^? METHOD TARGET    a request that the upstream may have begun to receive, and that never becomes complete
 //	until TEXT          what must come of it is another thing, and only TEXT can bring it about; the row says what is so today
 //
 // Bytes are escaped as in Go, and {x} stands for: {each}, {alice}, {bob}, {mallory} (a session cookie's value), {ci} (a
@@ -57,8 +63,9 @@ type row struct {
 	ids      []string
 	what     string
 	sni      string
-	protocol string // h1 or h2
+	protocol string // h1, h2 or tcp
 	send     []string
+	leave    bool
 	answers  []answer
 	upstream []forwarded
 	until    string
@@ -68,9 +75,10 @@ type row struct {
 type answer struct {
 	status  int    // 0: none
 	reason  string // of the record; byParser: there is none
-	fate    string // open, closed or socket; reset; an alert's name
+	fate    string // open, closed or socket; reset or torn; an alert's name
 	has     []string
 	lacks   []string
+	like    []string
 	handled bool // by the pipeline: it leaves a record
 }
 
@@ -81,6 +89,7 @@ type forwarded struct {
 	lacks []string
 	body  string
 	cut   bool
+	maybe bool
 }
 
 const byParser = "net/http"
@@ -89,6 +98,7 @@ const (
 	fateOpen   = "open"
 	fateClosed = "closed"
 	fateReset  = "reset"
+	fateTorn   = "torn"
 	fateSocket = "socket"
 	fateAlert  = "alert "
 )
@@ -181,8 +191,10 @@ func (c *block) add(line string) {
 		c.sni = strings.Trim(rest, `"`)
 	case "ask":
 		c.asks = append(c.asks, rest)
-	case "h1", "h2":
+	case "h1", "h2", "tcp":
 		c.sections = append(c.sections, section{protocol: key})
+	case "leave":
+		c.leave = true
 	case ">":
 		if len(c.sections) == 0 {
 			c.fail("bytes, and neither h1 nor h2")
@@ -197,8 +209,13 @@ func (c *block) add(line string) {
 	case "<-":
 		a := c.lastAnswer()
 		a.lacks = append(a.lacks, rest)
+	case "<~":
+		a := c.lastAnswer()
+		a.like = append(a.like, rest)
 	case "^":
 		c.upstream = append(c.upstream, forwarded{line: rest})
+	case "^?":
+		c.upstream = append(c.upstream, forwarded{line: rest, cut: true, maybe: true})
 	case "^+":
 		f := c.lastForwarded()
 		f.has = append(f.has, rest)
@@ -235,8 +252,10 @@ func (c *block) answer(text string) answer {
 	switch {
 	case len(words) == 2 && words[0] == "alert":
 		return answer{fate: fateAlert + words[1]}
-	case len(words) == 1 && words[0] == "reset":
+	case len(words) == 1 && words[0] == fateReset:
 		return answer{fate: fateReset}
+	case len(words) == 1 && words[0] == fateTorn:
+		return answer{fate: fateTorn, handled: true}
 	case len(words) == 2 && words[0] == "nothing":
 		return answer{fate: words[1]}
 	case len(words) == 3 && (words[2] == fateOpen || words[2] == fateClosed || words[2] == fateSocket):

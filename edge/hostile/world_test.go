@@ -58,6 +58,7 @@ func newWorld(t *testing.T) *world {
 	}})
 	w.signIn(t, tenantA, hostApp1, "alice", "staff", "admins")
 	w.bob = w.signIn(t, tenantA, hostApp1, "bob", "staff")
+	w.signIn(t, tenantA, hostApp1, "carol", "staff") // who signs out
 	w.signIn(t, tenantB, hostAppB, "mallory", "bravo")
 	w.clients = []*http.Client{w.edge.Client(t, false), w.edge.Client(t, true)}
 	return w

@@ -1,10 +1,8 @@
 package listener
 
 import (
-	"context"
-	"crypto/tls"
-	"net"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"github.com/sallyport-iap/sallyport/edge/exchange"
@@ -29,8 +27,8 @@ type Line struct {
 	HostHeader []string
 	Expect     []string
 	Headers    int
-	Chunked    bool
-	TLS        *tls.ConnectionState
+	Length     int64 // that net/http goes by; -1 if it does not know
+	Lengths    []string
 }
 
 // LineOf reads a request of net/http.
@@ -41,24 +39,9 @@ func LineOf(r *http.Request) Line {
 	}
 	return Line{
 		Method: r.Method, Target: r.RequestURI, Protocol: r.Proto, Major: r.ProtoMajor, Minor: r.ProtoMinor,
-		Host: r.Host, HostHeader: r.Header["Host"], Expect: r.Header["Expect"], Headers: n, Chunked: len(r.TransferEncoding) > 0, TLS: r.TLS,
+		Host: r.Host, HostHeader: r.Header["Host"], Expect: r.Header["Expect"], Headers: n,
+		Length: r.ContentLength, Lengths: r.Header["Content-Length"],
 	}
-}
-
-type connection struct{}
-
-// remember lets ServerName reach the connection.
-func remember(ctx context.Context, c net.Conn) context.Context {
-	return context.WithValue(ctx, connection{}, c)
-}
-
-// ServerName is the name that a request's connection was opened for. It is not read from the request: net/http takes the
-// TLS state off one that says ":scheme: http".
-func ServerName(r *http.Request) string {
-	if c, ok := r.Context().Value(connection{}).(*tls.Conn); ok {
-		return c.ConnectionState().ServerName
-	}
-	return ""
 }
 
 // Check refuses what no app could mean. It comes before anything else looks at a request.
@@ -66,9 +49,6 @@ func Check(l Line) *exchange.Denial {
 	switch {
 	case !(l.Major == 1 && l.Minor == 1) && !(l.Major == 2 && l.Minor == 0):
 		return closing(exchange.Refuse(policy.RequestMalformedVersion, "The protocol version is not spoken here."))
-	case l.TLS == nil:
-		// HTTP/2 lets a client say ":scheme: http" on a TLS connection.
-		return closing(exchange.Refuse(policy.RequestMalformedTarget, "The scheme is not the connection's."))
 	case len(l.Target) > MaxTarget:
 		d := closing(exchange.Refuse(policy.RequestTooLarge, "The request target is longer than 8 KiB."))
 		d.Status = http.StatusRequestURITooLong
@@ -86,6 +66,10 @@ func Check(l Line) *exchange.Denial {
 	case len(l.HostHeader) > 1 || len(l.HostHeader) == 1 && l.HostHeader[0] != l.Host:
 		// HTTP/2 only: net/http takes Host out of an HTTP/1.1 header (RFC 9113 section 8.3.1).
 		return closing(exchange.Refuse(policy.RequestBadHost, "Host and :authority differ."))
+	case l.Major == 2 && len(l.Lengths) > 0 && (len(l.Lengths) > 1 || l.Lengths[0] != strconv.FormatInt(l.Length, 10)):
+		// net/http takes the first of several, and 0 for one that it cannot read: the body would be lost on its way (RFC
+		// 9113 section 8.1.1).
+		return closing(exchange.Refuse(policy.RequestMalformedFraming, "Content-Length is not the length of the body."))
 	case len(l.Expect) > 1 || len(l.Expect) == 1 && !strings.EqualFold(l.Expect[0], "100-continue"):
 		// What one server meets and the next does not understand is read as two places for the body to begin.
 		d := closing(exchange.Refuse(policy.RequestMalformedHeader, "The expectation is not one that can be met."))
