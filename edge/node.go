@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"crypto/hpke"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -11,7 +12,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport-iap/sallyport/edge/assertion"
@@ -35,8 +35,8 @@ type NodeConfig struct {
 	// Report delivers audit records and session events to the control plane.
 	Report       func(context.Context, *edgev1.ReportRequest) (*edgev1.ReportResponse, error)
 	Certificates *listener.Certificates
-	Redis        redis.UniversalClient // nil: tickets carry every session
-	PublicPort   int                   // that clients use
+	Redis        Redis // of the region
+	PublicPort   int   // that clients use
 	Region       string
 	BootID       string
 	Drain        time.Duration // 0 is 30 s
@@ -44,6 +44,9 @@ type NodeConfig struct {
 	Now          func() time.Time
 	Log          *slog.Logger
 }
+
+// Redis is where the region's session store is. Without an address there is none: tickets carry every session.
+type Redis struct{ Address, User, Password string }
 
 // Node is an edge whole: the pipeline, and everything that it stands on.
 type Node struct {
@@ -57,6 +60,7 @@ type Node struct {
 	login   *login.Login
 	forward *upstream.Forwarder
 	server  *listener.Server
+	closing func() error
 }
 
 // idpTimeout is how long an identity provider may take.
@@ -67,10 +71,15 @@ func NewNode(c NodeConfig) *Node {
 	n := &Node{config: c, Streams: &stream.Registry{Now: c.Now}, forward: &upstream.Forwarder{Log: c.Log}}
 	n.Store = snapshot.New(snapshot.Config{HeadKeys: c.HeadKeys, Private: c.Private, Log: c.Log, Swapped: n.swapped})
 	n.Audit = audit.New(audit.Config{BootID: c.BootID, Send: c.Report, Serves: n.serves, Now: c.Now, Log: c.Log})
-	n.Sessions = session.New(session.Config{
-		Redis: c.Redis, Now: c.Now, Region: c.Region, Log: c.Log,
+	sessions := session.Config{
+		Now: c.Now, Region: c.Region, Log: c.Log,
 		Report: n.Audit.Session, ReportNow: n.Audit.ReportNow, OnEnd: n.Streams.ReviewSession,
-	})
+	}
+	if c.Redis.Address != "" {
+		client := session.Dial(c.Redis.Address, c.Redis.User, c.Redis.Password)
+		sessions.Redis, n.closing = client, client.Close
+	}
+	n.Sessions = session.New(sessions)
 	n.login = login.New(login.Config{
 		Sessions: n.Sessions, Now: c.Now, Log: c.Log,
 		Client: func(allowed []netip.Prefix) *http.Client { return egress.Client(allowed, idpTimeout) },
@@ -121,8 +130,12 @@ func (n *Node) Run(ctx context.Context) error {
 			return nil
 		})
 	}
-	defer n.forward.Close()
-	return g.Wait()
+	err := g.Wait()
+	n.forward.Close()
+	if n.closing != nil {
+		err = errors.Join(err, n.closing())
+	}
+	return err
 }
 
 // register adds what is looked at when somebody scrapes.

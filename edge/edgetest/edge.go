@@ -19,13 +19,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/redis/go-redis/v9"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport-iap/sallyport/edge"
 	"github.com/sallyport-iap/sallyport/edge/listener"
-	"github.com/sallyport-iap/sallyport/edge/session"
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
@@ -80,14 +78,9 @@ func Start(t testing.TB, c Config) *Edge {
 	}
 	e := &Edge{config: c, ControlPlane: newControlPlane(t, c.Now), Log: &Log{}, Roots: x509.NewCertPool(), ended: make(chan error, 1)}
 	certificates := e.certificates(t)
-	var store redis.UniversalClient
-	if c.RedisAddr != "" {
-		store = session.Dial(c.RedisAddr, "", "")
-		t.Cleanup(func() { _ = store.Close() })
-	}
 	e.Node = edge.NewNode(edge.NodeConfig{
 		HeadKeys: e.ControlPlane.headKeys(), Private: e.ControlPlane.private, Report: e.ControlPlane.report, Certificates: certificates,
-		Redis: store, PublicPort: c.PublicPort, Region: "test", BootID: "b_test", Drain: c.Drain,
+		Redis: edge.Redis{Address: c.RedisAddr}, PublicPort: c.PublicPort, Region: "test", BootID: "b_test", Drain: c.Drain,
 		Registerer: prometheus.NewRegistry(), Now: c.Now, Log: slog.New(slog.NewJSONHandler(e.Log, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	})
 	socket, err := net.Listen("tcp", "127.0.0.1:0")

@@ -72,8 +72,8 @@ func (u *Uplink) pause(ctx context.Context, store *snapshot.Store, err error, at
 	errors.As(err, &bye)
 	switch {
 	case bye != nil && bye.reason == "disabled", connect.CodeOf(err) == connect.CodePermissionDenied:
-		u.config.Log.Error("this edge was disabled or deleted: it serves nothing")
 		store.Withdraw()
+		u.config.Log.Error("this edge was disabled or deleted: it serves nothing")
 		return disabledWait + rand.N(disabledWait/10)
 	case bye != nil:
 		return bye.wait + rand.N(bye.wait/2+firstWait)

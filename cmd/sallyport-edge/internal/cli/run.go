@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport-iap/sallyport/edge"
-	"github.com/sallyport-iap/sallyport/edge/session"
 	"github.com/sallyport-iap/sallyport/edge/uplink"
 )
 
@@ -69,15 +67,13 @@ func (c *configuration) node(ctx context.Context, tie *uplink.Uplink) (*edge.Nod
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the data key: %w", err)
 	}
-	var store redis.UniversalClient
-	if c.RedisAddr != "" {
-		store = session.Dial(c.RedisAddr, c.RedisUsername, c.redisPassword)
-	} else {
+	if c.RedisAddr == "" {
 		c.log.Warn("there is no session store (--redis-addr): sealed cookies carry every session")
 	}
 	registry := prometheus.NewRegistry()
 	node := edge.NewNode(edge.NodeConfig{
-		HeadKeys: tie.Identity().HeadKeys(), Private: private, Report: tie.Report, Certificates: c.certificates, Redis: store,
+		HeadKeys: tie.Identity().HeadKeys(), Private: private, Report: tie.Report, Certificates: c.certificates,
+		Redis:      edge.Redis{Address: c.RedisAddr, User: c.RedisUsername, Password: c.redisPassword},
 		PublicPort: c.publicPort, Region: c.Region, BootID: tie.BootID(), Drain: c.DrainTimeout, Registerer: registry, Now: time.Now, Log: c.log,
 	})
 	if err := node.Sessions.CheckStore(ctx); err != nil {
