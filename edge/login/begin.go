@@ -3,7 +3,6 @@ package login
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/sallyport-iap/sallyport/edge/exchange"
@@ -21,9 +20,9 @@ func (l *Login) Begin(ctx context.Context, req *exchange.Request, reason policy.
 
 // signInHere is the link "sign in" on an app's host. Its one parameter is a path of this host.
 func (l *Login) signInHere(ctx context.Context, req *exchange.Request) (*exchange.Reply, *exchange.Denial) {
-	query, err := url.ParseQuery(req.Path.Query)
+	query, ok := parameters(req)
 	target, once := one(query, "return")
-	if err != nil || !once {
+	if !ok || !once {
 		target = "/"
 	}
 	back := returnPath(target, pathOptions(req))
@@ -65,7 +64,7 @@ func (l *Login) attempt(req *exchange.Request, back string, otherAccount bool) (
 		ExpireMs: req.Now.Add(attemptLife).UnixMilli(),
 	}
 	if req.App != nil {
-		browser := random(32)
+		browser := random()
 		start.AppUid, start.Attempt, start.BrowserHash = req.App.UID, newAttempt(req.Now), hash(browser)
 		cookies = append(tooManyAttempts(req), keep(header.StartPrefix+start.Attempt, browser, attemptLife))
 	}

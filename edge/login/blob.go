@@ -48,11 +48,11 @@ func open(site *snapshot.Site, purpose, text string, m proto.Message) bool {
 	return session.Open(site.Keys.Login, sealed, m, session.AssociatedData(purpose, site.TenantUID, site.Pool.UID)) == nil
 }
 
-// random is n bytes that nobody guesses, as text for URLs and cookies.
-func random(n int) string {
-	b := make([]byte, n)
-	rand.Read(b)
-	return base64.RawURLEncoding.EncodeToString(b)
+// random is 32 bytes that nobody guesses, as text for URLs and cookies.
+func random() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return base64URL(b[:])
 }
 
 func expired(ms int64, now time.Time) bool { return !now.Before(time.UnixMilli(ms)) }

@@ -33,11 +33,7 @@ func keep(name, value string, life time.Duration) *http.Cookie {
 	return &http.Cookie{Name: name, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int(life / time.Second)}
 }
 
-func drop(name string) *http.Cookie {
-	c := keep(name, "", 0)
-	c.MaxAge = -1
-	return c
-}
+func drop(name string) *http.Cookie { return keep(name, "", -time.Second) }
 
 // newAttempt names an attempt so that names sort by age: 4 bytes of time, 4 random ones.
 func newAttempt(now time.Time) string {

@@ -20,9 +20,9 @@ import (
 // finish is where the provider sends the browser back to. The order of the checks matters: nothing of the request is
 // believed before the browser has shown that it began this, and nothing is spent before all else holds.
 func (l *Login) finish(ctx context.Context, req *exchange.Request) (*exchange.Reply, *exchange.Denial) {
-	query, err := url.ParseQuery(req.Path.Query)
+	query, ok := parameters(req)
 	state, once := one(query, "state")
-	if err != nil || !once || len(state) != 43 || !plain(state) {
+	if !ok || !once || len(state) != 43 || !plain(state) {
 		return l.startAgain(req, "the state is malformed"), nil
 	}
 	cookie := header.OIDCPrefix + state[:statePrefix]

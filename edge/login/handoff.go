@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
-	"net/url"
 	"strconv"
 
 	"github.com/sallyport-iap/sallyport/edge/exchange"
@@ -37,11 +36,11 @@ func (l *Login) arrive(ctx context.Context, req *exchange.Request) (*exchange.Re
 	if req.Site.Keys.Login == nil || req.Site.Keys.Ticket == nil {
 		return nil, exchange.Unavailable(policy.UnavailableKey, 0, nil)
 	}
-	query, err := url.ParseQuery(req.Path.Query)
+	query, ok := parameters(req)
 	code, once := one(query, "code")
 	h := &edgev1.HandOff{}
 	switch {
-	case err != nil || !once || !open(req.Site, forHandOff, code, h) || h.Start == nil || h.Session == nil:
+	case !ok || !once || !open(req.Site, forHandOff, code, h) || h.Start == nil || h.Session == nil:
 		return l.startAgain(req, "the code does not open"), nil
 	case h.Start.Host != req.Host || h.Start.AppUid != req.App.UID:
 		return l.startAgain(req, "the code is for another host"), nil

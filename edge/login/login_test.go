@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport-iap/sallyport/edge/header"
+	"github.com/sallyport-iap/sallyport/edge/login"
 	"github.com/sallyport-iap/sallyport/edge/session"
 	"github.com/sallyport-iap/sallyport/edge/session/sessiontest"
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
@@ -214,13 +215,7 @@ func TestTheAuthHostsFrontPage(t *testing.T) {
 }
 
 // me is what a program of the page reads.
-func (w *world) me(b *browser, origin string) (m struct {
-	Tenant, App, Subject, Email, Name, Session string
-	EmailVerified                              bool     `json:"email_verified"`
-	IdentityProvider                           string   `json:"identity_provider"`
-	Groups                                     []string `json:"groups"`
-	ExpireTime                                 string   `json:"expire_time"`
-}) {
+func (w *world) me(b *browser, origin string) (m login.Me) {
 	w.t.Helper()
 	a := w.ask(http.MethodGet, origin+"/.sallyport/me", b.jar, http.Header{"Accept": {"application/json"}}, "")
 	if a.status != 200 || a.header.Get("Content-Type") != "application/json" {
@@ -244,7 +239,7 @@ func TestMe(t *testing.T) {
 	m := w.me(b, wikiURL)
 	if m.Tenant != "acme" || m.App != "wiki" || m.Email != "bob@acme.test" || !m.EmailVerified || m.IdentityProvider != "demo" ||
 		!slices.Equal(m.Groups, []string{"engineering"}) || !strings.HasPrefix(m.Subject, "user:") || !strings.HasPrefix(m.Session, "s_") ||
-		m.ExpireTime != start.Add(12*time.Hour).Format(time.RFC3339) {
+		!m.ExpireTime.Equal(start.Add(12*time.Hour)) {
 		t.Errorf("%+v", m)
 	}
 	for _, never := range []string{b.session(sessiontest.WikiHost), "access-token", "eyJ", secret} {

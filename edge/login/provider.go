@@ -152,11 +152,11 @@ func (ps *providers) refresh(ctx context.Context) {
 		done.Go(func() {
 			defer func() { <-gate }()
 			if err := p.read(ctx); err != nil {
-				p.log.Warn("an identity provider's metadata cannot be refreshed", "tenant", p.key.tenant, "issuer", p.key.issuer, "err", err)
+				p.log.WarnContext(ctx, "an identity provider's metadata cannot be refreshed", "tenant", p.key.tenant, "issuer", p.key.issuer, "err", err)
 				return
 			}
 			if err := p.metadata.Load().keys.fetch(ctx); err != nil {
-				p.log.Warn("an identity provider's keys cannot be refreshed", "tenant", p.key.tenant, "issuer", p.key.issuer, "err", err)
+				p.log.WarnContext(ctx, "an identity provider's keys cannot be refreshed", "tenant", p.key.tenant, "issuer", p.key.issuer, "err", err)
 			}
 		})
 	}

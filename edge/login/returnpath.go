@@ -44,6 +44,12 @@ func SignInPath(target string) string {
 	return pathSignIn + "?return=" + url.QueryEscape(returnPath(target, route.Options{}))
 }
 
+// parameters are those of the query; a query that is malformed in part is none.
+func parameters(req *exchange.Request) (url.Values, bool) {
+	query, err := url.ParseQuery(req.Path.Query)
+	return query, err == nil
+}
+
 // one reads a parameter that may be there once. Two values would be read differently by somebody.
 func one(query url.Values, name string) (string, bool) {
 	v := query[name]

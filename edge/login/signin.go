@@ -27,10 +27,10 @@ func (l *Login) signIn(ctx context.Context, req *exchange.Request) (*exchange.Re
 	if denial := l.canSignIn(req.Site, policy.IdentityNone); denial != nil {
 		return nil, denial
 	}
-	query, err := url.ParseQuery(req.Path.Query)
+	query, ok := parameters(req)
 	sealed, once := one(query, "start")
 	chosen, once2 := one(query, "idp")
-	if err != nil || !once || !once2 {
+	if !ok || !once || !once2 {
 		return l.startAgain(req, "the parameters are malformed"), nil
 	}
 	start, app, why := l.started(req, sealed)
@@ -147,7 +147,7 @@ func (l *Login) depart(ctx context.Context, req *exchange.Request, idp *snapshot
 	if err != nil {
 		return l.providerDown(req, idp, err), nil
 	}
-	state, nonce, verifier := random(32), random(32), random(32)
+	state, nonce, verifier := random(), random(), random()
 	flow := &edgev1.SignInFlow{
 		IdpUid: idp.UID, Issuer: idp.Issuer, StateHash: hash(state), Nonce: nonce, Verifier: verifier, Start: start,
 		MaxAgeS: maxAge(idp), ExpireMs: req.Now.Add(attemptLife).UnixMilli(),

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -364,10 +365,7 @@ func (j cookies) take(host string, list []*http.Cookie, now time.Time) {
 func (j cookies) clone() cookies {
 	out := cookies{}
 	for host, list := range j {
-		out[host] = map[string]kept{}
-		for name, c := range list {
-			out[host][name] = c
-		}
+		out[host] = maps.Clone(list)
 	}
 	return out
 }
@@ -449,16 +447,3 @@ func (w *world) live(e *edge, host, cookie string) session.State {
 }
 
 func (b *browser) session(host string) string { return b.jar[host][header.Session].value }
-
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(2*time.Millisecond)
-	defer tick.Stop()
-	for !is() {
-		select {
-		case <-deadline:
-			t.Fatalf("waited too long: %s", what)
-		case <-tick.C:
-		}
-	}
-}

@@ -25,9 +25,9 @@ var source string
 
 // The style sheet is in the page, because a page that says why nothing works must not need a second request.
 var templates = template.Must(template.New("page").Funcs(template.FuncMap{
-	"style": func() template.CSS { return template.CSS(style) },
+	"style": func() template.CSS { return template.CSS(style) }, //nolint:gosec // ours, from style.css
 	"head":  func(title, tenant string) heading { return heading{title, tenant} },
-	"time":  clock,
+	"clock": clock,
 	"plain": plainDuration,
 }).Parse(source))
 

@@ -36,8 +36,10 @@ func pages(text func(string) string) map[string][]byte {
 		"this app":      SignedOut{TenantName: text("Acme"), AppName: text("Wiki")}.HTML(),
 		"continue":      SignedOut{TenantName: text("Acme"), Everything: true, Continue: "https://auth.acme.test/.sallyport/sign-in?start=x"}.HTML(),
 		"welcome":       Me{TenantName: text("Acme"), SignIn: "/.sallyport/sign-in"}.HTML(),
-		"me": Me{TenantName: text("Acme"), AppName: text("Wiki"), SignedIn: true, Name: text("Bob"), Email: text("bob@acme.test"), ProviderName: text("Demo"),
-			Subject: text("user:abc"), Groups: []string{text("engineering"), text("staff")}, SessionID: text("s_abc"), SignedInAt: now, LastSeenAt: now, ExpireTime: now.Add(time.Hour), Idle: time.Hour}.HTML(),
+		"me": Me{
+			TenantName: text("Acme"), AppName: text("Wiki"), SignedIn: true, Name: text("Bob"), Email: text("bob@acme.test"), ProviderName: text("Demo"),
+			Subject: text("user:abc"), Groups: []string{text("engineering"), text("staff")}, SessionID: text("s_abc"), SignedInAt: now, LastSeenAt: now, ExpireTime: now.Add(time.Hour), Idle: time.Hour,
+		}.HTML(),
 		"home": Me{TenantName: text("Acme"), SignedIn: true, Email: text("bob@acme.test"), Launcher: true, Apps: []App{{text("Wiki"), "https://wiki.acme.test/", text("wiki.acme.test")}}}.HTML(),
 	}
 }

@@ -2,17 +2,15 @@ package page
 
 import (
 	"fmt"
-	"html/template"
 	"time"
 )
 
-// clock says an instant for people and for programs; without scripts a page cannot know the reader's time zone.
-func clock(t time.Time) template.HTML {
-	if t.IsZero() {
-		return "unknown"
-	}
+// instant is a time for programs and for people; without scripts a page cannot know the reader's time zone.
+type instant struct{ Machine, Human string }
+
+func clock(t time.Time) instant {
 	t = t.UTC()
-	return template.HTML(fmt.Sprintf(`<time datetime="%s">%s UTC</time>`, t.Format(time.RFC3339), t.Format("2 January 2006, 15:04")))
+	return instant{t.Format(time.RFC3339), t.Format("2 January 2006, 15:04") + " UTC"}
 }
 
 // plainDuration rounds to what a person would say.

@@ -105,5 +105,5 @@ func (s *Sessions) put(site *snapshot.Site, app *snapshot.App, host string, p *e
 	o.live.confirmed.Store(now.UnixMilli())
 	s.hosts.Set(o.hash, o.live)
 	s.opened.Set(sha256.Sum256([]byte(value)), o)
-	return &Begun{Cookie: newCookie(value), Caller: s.caller(site, app, o), Person: o.ticket.Session}, o, nil
+	return &Begun{Cookie: newCookie(value, 0), Caller: s.caller(site, app, o), Person: o.ticket.Session}, o, nil
 }

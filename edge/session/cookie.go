@@ -56,13 +56,10 @@ func decode(s string) ([]byte, bool) {
 	return b, err == nil
 }
 
-func newCookie(value string) *http.Cookie {
-	return &http.Cookie{Name: header.Session, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
+// newCookie lasts as long as the browser is open: maxAge is 0, or -1 to remove it.
+func newCookie(value string, maxAge int) *http.Cookie {
+	return &http.Cookie{Name: header.Session, Value: value, Path: "/", Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: maxAge}
 }
 
 // Forget is the cookie that removes ours. Only a sign-out sends it: an error never clears anybody's cookie.
-func Forget() *http.Cookie {
-	c := newCookie("")
-	c.MaxAge = -1
-	return c
-}
+func Forget() *http.Cookie { return newCookie("", -1) }

@@ -37,7 +37,7 @@ func (s *Sessions) End(ctx context.Context, site *snapshot.Site, r Result, scope
 	defer cancel()
 	_, enforced, err := s.cfg.ReportNow(ctx, site.TenantUID)
 	if err != nil {
-		s.cfg.Log.Warn("the end of a session has not reached the control plane yet", "tenant", site.TenantUID, "err", err)
+		s.cfg.Log.WarnContext(ctx, "the end of a session has not reached the control plane yet", "tenant", site.TenantUID, "err", err)
 		return false
 	}
 	return enforced

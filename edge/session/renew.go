@@ -26,7 +26,7 @@ func (s *Sessions) renew(site *snapshot.Site, app *snapshot.App, o *opened, now 
 		return nil
 	}
 	if r := o.live.renewed.Load(); r != nil && now.Sub(r.at) < due && now.Sub(r.at) >= 0 {
-		return newCookie(r.value)
+		return newCookie(r.value, 0)
 	}
 	value, next := s.seal(site, o.host, o.id, o.live.person.Load(), now)
 	if next == nil {
@@ -35,7 +35,7 @@ func (s *Sessions) renew(site *snapshot.Site, app *snapshot.App, o *opened, now 
 	next.live = o.live
 	s.opened.Set(sha256.Sum256([]byte(value)), next)
 	o.live.renewed.Store(&renewal{value, now})
-	return newCookie(value)
+	return newCookie(value, 0)
 }
 
 // seal makes a cookie value, and what opening it would give.

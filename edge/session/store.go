@@ -127,23 +127,23 @@ func (s *store) load(ctx context.Context, key tink.AEAD, tenant, sid string, h i
 	}
 	// A tombstone counts whatever it holds: whoever can write here can at worst sign people out.
 	f := found{sessionEnded: dead.Err() == nil, hostEnded: gone.Err() == nil}
-	if r := (&edgev1.HostRecord{}); s.open(key, hostKey(tenant, h), host, r) {
+	if r := (&edgev1.HostRecord{}); s.open(ctx, key, hostKey(tenant, h), host, r) {
 		f.host = r
 	}
-	if r := (&edgev1.SessionRecord{}); s.open(key, sessionKey(tenant, sid), session, r) && sidText(r.GetSession().GetSid()) == sid {
+	if r := (&edgev1.SessionRecord{}); s.open(ctx, key, sessionKey(tenant, sid), session, r) && sidText(r.GetSession().GetSid()) == sid {
 		f.session = r
 	}
 	return f, nil
 }
 
-func (s *store) open(key tink.AEAD, name string, c *redis.StringCmd, m proto.Message) bool {
+func (s *store) open(ctx context.Context, key tink.AEAD, name string, c *redis.StringCmd, m proto.Message) bool {
 	if c.Err() != nil {
 		return false
 	}
 	raw, _ := c.Bytes()
 	if err := Open(key, raw, m, AssociatedData("redis", name)); err != nil {
 		s.foreign.Add(1)
-		s.log.Warn("a value of the session store does not open", "key", name, "err", err)
+		s.log.WarnContext(ctx, "a value of the session store does not open", "key", name, "err", err)
 		return false
 	}
 	return true
@@ -179,7 +179,7 @@ func (s *store) end(ctx context.Context, tenant, name string, expire time.Time) 
 		select {
 		case s.pending <- t:
 		default:
-			s.log.Error("a tombstone is lost: too many wait for the session store", "waiting", maxPending)
+			s.log.ErrorContext(ctx, "a tombstone is lost: too many wait for the session store", "waiting", maxPending)
 		}
 	}
 }
@@ -227,25 +227,25 @@ func (s *store) try(ctx context.Context, op func(context.Context) error) error {
 	err := op(limited)
 	switch {
 	case err == nil || errors.Is(err, redis.Nil):
-		s.good()
+		s.good(ctx)
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case isFull(err):
 		// Reads still work, and a ticket needs no record: the breaker would turn a full store into none.
-		s.log.Error("the session store is full", "err", err)
+		s.log.ErrorContext(ctx, "the session store is full", "err", err)
 		return err
 	}
 	if !s.down.Swap(true) {
-		s.log.Error("the session store is down: tickets carry the signed-in", "err", err)
+		s.log.ErrorContext(ctx, "the session store is down: tickets carry the signed-in", "err", err)
 	}
 	return fmt.Errorf("%w: %w", errStoreDown, err)
 }
 
-func (s *store) good() {
+func (s *store) good(ctx context.Context) {
 	s.lastGood.Store(s.now().UnixMilli())
 	if s.down.Swap(false) {
-		s.log.Info("the session store is back")
+		s.log.InfoContext(ctx, "the session store is back")
 	}
 }
 
@@ -279,7 +279,7 @@ func (s *store) run(ctx context.Context) error {
 			s.drain(ctx)
 			if wasDown {
 				if err := s.checkEviction(ctx); err != nil {
-					s.log.Error("the session store is set up wrongly", "err", err)
+					s.log.ErrorContext(ctx, "the session store is set up wrongly", "err", err)
 				}
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -45,7 +46,6 @@ func newClock() *clock {
 
 func (c *clock) now() time.Time      { return time.Unix(0, c.at.Load()).UTC() }
 func (c *clock) add(d time.Duration) { c.at.Add(int64(d)) }
-func (c *clock) set(t time.Time)     { c.at.Store(t.UnixNano()) }
 func bob() session.Person            { return person("bob", "engineering") }
 func alice() session.Person          { return person("alice", "engineering", "admins") }
 func person(name string, groups ...string) session.Person {
@@ -329,9 +329,9 @@ func (e *edge) read(c redis.UniversalClient, key string, m proto.Message) {
 func (e *edge) lastEnd() *edgev1.SessionEvent {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for i := len(e.events) - 1; i >= 0; i-- {
-		if e.events[i].Kind == edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED {
-			return e.events[i]
+	for _, ev := range slices.Backward(e.events) {
+		if ev.Kind == edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED {
+			return ev
 		}
 	}
 	return nil
