@@ -140,23 +140,31 @@ func (n *Node) Run(ctx context.Context) error {
 
 // register adds what is looked at when somebody scrapes.
 func (n *Node) register(r prometheus.Registerer) {
-	gauge := func(name, help string, value func() float64) {
-		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+	for _, g := range []struct {
+		name, help string
+		value      func() float64
+	}{
+		{"policy_age_seconds", "Age of the policy of the tenant whose policy is oldest.", func() float64 { config, _ := n.oldest(); return config.Seconds() }},
+		{"revocations_age_seconds", "Age of the revocations of the tenant whose revocations are oldest.", func() float64 { _, urgent := n.oldest(); return urgent.Seconds() }},
+		{"tenants", "Tenants that are served.", func() float64 { served, _ := n.Store.Table().Served(); return float64(served) }},
+		{"open_requests", "Requests on their way, WebSockets and streams included.", func() float64 { return float64(n.Streams.Len()) }},
+		{"audit_pending", "Audit records that are not acknowledged yet.", func() float64 { return float64(n.Audit.Pending()) }},
+		{"session_tombstones_waiting", "Ends of sessions that the session store has not taken yet.", func() float64 { return float64(n.Sessions.Stats().Waiting) }},
+	} {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "sallyport", Subsystem: "edge", Name: g.name, Help: g.help}, g.value))
 	}
-	counter := func(name, help string, value func() float64) {
-		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, value))
+	for _, c := range []struct {
+		name, help string
+		value      func() int64
+	}{
+		{"audit_lost_total", "Audit records that did not fit. Each is in a gap record.", n.Audit.Lost},
+		{"session_cookies_unreadable_total", "Cookies of our name that we did not make, or cannot open any more.", func() int64 { return n.Sessions.Stats().Unreadable }},
+		{"session_store_carried_total", "Requests that a ticket carried because the session store did not answer.", func() int64 { return n.Sessions.Stats().Carried }},
+		{"session_store_unavailable_total", "Requests that could not be carried.", func() int64 { return n.Sessions.Stats().Unavailable }},
+		{"session_store_foreign_total", "Values in the session store that did not open.", func() int64 { return n.Sessions.Stats().Foreign }},
+	} {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "sallyport", Subsystem: "edge", Name: c.name, Help: c.help}, func() float64 { return float64(c.value()) }))
 	}
-	gauge("sallyport_edge_policy_age_seconds", "Age of the policy of the tenant whose policy is oldest.", func() float64 {
-		config, _ := n.oldest()
-		return config.Seconds()
-	})
-	gauge("sallyport_edge_revocations_age_seconds", "Age of the revocations of the tenant whose revocations are oldest.", func() float64 {
-		_, urgent := n.oldest()
-		return urgent.Seconds()
-	})
-	gauge("sallyport_edge_open_requests", "Requests on their way, WebSockets and streams included.", func() float64 { return float64(n.Streams.Len()) })
-	gauge("sallyport_edge_audit_pending", "Audit records that are not acknowledged yet.", func() float64 { return float64(n.Audit.Pending()) })
-	counter("sallyport_edge_audit_lost_total", "Audit records that did not fit. Each is in a gap record.", func() float64 { return float64(n.Audit.Lost()) })
 }
 
 func (n *Node) oldest() (config, urgent time.Duration) {
