@@ -5,7 +5,6 @@
 package settings
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,7 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/spelling"
 )
@@ -90,10 +89,14 @@ func (s *Settings) read(ctx *kong.Context) {
 		fault("%w", err)
 		return
 	}
-	if err := yaml.NewDecoder(bytes.NewReader(content)).Decode(&s.file); err != nil && !errors.Is(err, io.EOF) {
-		// The first line says what and where; the rest would print the file, secrets and all.
-		message, _, _ := strings.Cut(yaml.FormatError(err, false, false), "\n")
-		fault("%s: %s", path, message)
+	var document yaml.Node
+	if err := yaml.Unmarshal(content, &document); err != nil {
+		fault("%s: %s", path, strings.TrimPrefix(err.Error(), "yaml: "))
+		return
+	}
+	if document.Decode(&s.file) != nil {
+		// What the library says of a value of the wrong form has the value in it, which may be a secret.
+		fault("%s: want one key and value a line, each key once", path)
 		return
 	}
 	known := flagNames(ctx.Model.Node)
