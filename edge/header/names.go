@@ -38,6 +38,13 @@ var spoofable = [...]string{
 	"X-SSL-Client-*", "SSL-Client-*", "X-Client-Cert*", "Client-Cert", "Client-Cert-Chain",
 }
 
+// Reserved are the names that no request brings to an upstream, in any
+// spelling: ours, and those that only a proxy may say. A final "*" stands for
+// any rest.
+func Reserved() []string {
+	return append([]string{"X-Sallyport*", Assertion, User, Email, Groups, Token}, spoofable[:]...)
+}
+
 // hopByHop end with this connection (RFC 9110 section 7.6.1), whether or not
 // Connection names them. Trailer and TE are among them: ours says what follows.
 var hopByHop = [...]string{

@@ -6,6 +6,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -81,6 +82,8 @@ func (w *world) run(t *testing.T, r *row) {
 	before := w.bytes()
 	var got outcome
 	sent := strings.Join(lines, "")
+	_, body, _ := strings.Cut(sent, "\r\n\r\n")
+	sent = strings.ReplaceAll(sent, "{length}", strconv.Itoa(len(body)))
 	switch r.protocol {
 	case "h1":
 		got = w.sendHTTP1(t, r, sent)
@@ -133,6 +136,9 @@ func (w *world) answered(t testing.TB, r *row, got outcome) {
 			if ok, err := regexp.MatchString("^(?:"+pattern+")$", strings.Join(values, "\n")); err != nil || !ok {
 				t.Errorf("%s: answer %d has %s: %q, want %q (%v)", r, i, name, values, pattern, err)
 			}
+		}
+		if body, err := expand(a.body, w.names); err != nil || body != "" && body != one.body {
+			t.Errorf("%s: answer %d is %q, want %q (%v)", r, i, one.body, body, err)
 		}
 		for _, name := range a.lacks {
 			if values := one.header.Values(name); len(values) != 0 {

@@ -34,6 +34,14 @@ type outcome struct {
 // follow is an honest request that shows whether a connection goes on after what was sent on it. It names no credential.
 const follow = "/public/follow"
 
+// followHost is where to send it: the auth host has no upstream.
+func followHost(sni string) string {
+	if sni == hostLogin {
+		return hostApp1
+	}
+	return sni
+}
+
 // sendHTTP1 sends bytes on a connection of its own and reads as many answers as are wanted. If the connection is to go on,
 // it has to answer one more request; if not, nothing more may come of it.
 func (w *world) sendHTTP1(t testing.TB, r *row, raw string) outcome {
@@ -75,7 +83,7 @@ func (w *world) sendHTTP1(t testing.TB, r *row, raw string) outcome {
 	}
 	if r.answers[len(r.answers)-1].fate == fateOpen {
 		<-sent
-		if _, err := io.WriteString(conn, "GET "+follow+" HTTP/1.1\r\nHost: "+r.sni+"\r\n\r\n"); err != nil {
+		if _, err := io.WriteString(conn, "GET "+follow+" HTTP/1.1\r\nHost: "+followHost(r.sni)+"\r\n\r\n"); err != nil {
 			t.Fatalf("%s: the next request: %v", r, err)
 		}
 		next, err := readReply(in, http.MethodGet)

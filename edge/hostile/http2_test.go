@@ -127,7 +127,7 @@ func (w *world) sendHTTP2(t testing.TB, r *row, lines []string) outcome {
 	if got.fate == fateClosed || want == fateClosed {
 		return got
 	}
-	if err := f.headers(followStream, fieldsOf("GET", r.sni, follow), true); err != nil {
+	if err := f.headers(followStream, fieldsOf("GET", followHost(r.sni), follow), true); err != nil {
 		t.Fatalf("%s: the next request: %v", r, err)
 	}
 	got.followed = true

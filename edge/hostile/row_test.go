@@ -47,6 +47,7 @@ import (
 //	<+ NAME: VALUE      the last answer has this header
 //	<- NAME             … and not this one
 //	<~ NAME: REGEXP     … and this one, like that from its beginning to its end
+//	<body BYTES         … and this body
 //	^ METHOD TARGET     a request that the upstream receives, its request line exact. Without a line: not one byte
 //	^+ NAME: VALUE      … with this header line, once
 //	^- NAME             … without a header that anybody could take for this one
@@ -55,8 +56,8 @@ import (
 //	^? METHOD TARGET    a request that the upstream may have begun to receive, and that never becomes complete
 //	until TEXT          what must come of it is another thing, and only TEXT can bring it about; the row says what is so today
 //
-// Bytes are escaped as in Go, and {x} stands for: {each}, {alice}, {bob}, {mallory} (a session cookie's value), {ci} (a
-// service token), {N*TEXT} (TEXT N times, # in it being the number).
+// Bytes are escaped as in Go, and {x} stands for: {each}, {alice}, {bob}, {carol}, {mallory} (a session cookie's value),
+// {ci} (a service token), {N*TEXT} (TEXT N times, # in it being the number), {length} (of what comes after the header).
 type row struct {
 	file     string
 	line     int
@@ -79,6 +80,7 @@ type answer struct {
 	has     []string
 	lacks   []string
 	like    []string
+	body    string
 	handled bool // by the pipeline: it leaves a record
 }
 
@@ -209,6 +211,8 @@ func (c *block) add(line string) {
 	case "<-":
 		a := c.lastAnswer()
 		a.lacks = append(a.lacks, rest)
+	case "<body":
+		c.lastAnswer().body = rest
 	case "<~":
 		a := c.lastAnswer()
 		a.like = append(a.like, rest)
