@@ -51,6 +51,16 @@ func works(t *testing.T, d *demo, may bool) error {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
 	doc, p := d.document(t), newPolicies(t, d)
+	for _, at := range doc.Edges {
+		// One that has just started may have no policy yet. It enforces everything, in a way: it serves nobody.
+		a, err := try(d.browser(t), request(t, "GET", at.HealthURL+"/readyz", ""))
+		if err != nil {
+			return err
+		}
+		if a.Status != http.StatusOK {
+			return fmt.Errorf("%s is not ready: %s", at.Name, a.Body)
+		}
+	}
 	revision, err := p.write(ctx, may)
 	if err != nil {
 		return err
@@ -75,4 +85,4 @@ func works(t *testing.T, d *demo, may bool) error {
 	return nil
 }
 
-var errStill = errors.New("dev.json names the old process")
+var errStill = errors.New("the old process, or one that does not serve yet")

@@ -177,8 +177,12 @@ func signOut(t *testing.T, d *demo, who *person) {
 			if at.PID == doc.Edges[edge].PID {
 				return errStill
 			}
-			if _, err := try(d.browser(t), request(t, "GET", doc.at(edge, "api", "/v1/status"), "")); err != nil {
+			a, err := try(d.browser(t), request(t, "GET", doc.at(edge, "api", "/v1/status"), ""))
+			if err != nil {
 				return err
+			}
+			if a.Status != http.StatusOK {
+				return errStill
 			}
 		}
 		return nil
