@@ -12,14 +12,15 @@ import (
 
 // API returns the JSON API. Only GET /v1/status is for anyone.
 //
+//	/v1/status        for anyone: that it is there, and what arrived
 //	/v1/whoami        the identity headers as received, and the verified claims
 //	/v1/items[/{id}]  a small list to read and change
 //	anything else     what arrived: method, target, headers, size of the body
 func API(config Config) http.Handler {
 	items := newItems()
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) {
-		writeJSON(w, http.StatusOK, map[string]any{"service": "api", "status": "ok"})
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		writeJSON(w, http.StatusOK, map[string]any{"service": "api", "status": "ok", "request": received(r)})
 	})
 	handle := func(pattern string, next protected) { mux.HandleFunc(pattern, config.protect(refuseJSON, next)) }
 	handle("GET /v1/whoami", whoami)

@@ -311,6 +311,12 @@ func TestWikiSocket(t *testing.T) {
 			t.Errorf("echo of %d bytes: %d bytes, %v", len(message), len(got), err)
 		}
 	}
+	if err := conn.Write(t.Context(), websocket.MessageText, []byte("/request")); err != nil {
+		t.Fatal(err)
+	}
+	if _, got, err := conn.Read(t.Context()); err != nil || !strings.Contains(string(got), `"target":"/ws"`) || strings.Contains(strings.ToLower(string(got)), "x-sallyport-assertion") {
+		t.Errorf("what the handshake brought: %s, %v", got, err)
+	}
 	if err := conn.Write(t.Context(), websocket.MessageBinary, make([]byte, maxMessage+1)); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package upstream
 import (
 	"bytes"
 	"embed"
+	"encoding/json"
 	"html/template"
 	"maps"
 	"net/http"
@@ -84,6 +85,9 @@ func refusePage(w http.ResponseWriter, status int, reason, detail string) {
 
 const maxMessage = 32 << 10
 
+// askRequest is the one message that is not echoed: its answer says what the handshake brought.
+const askRequest = "/request"
+
 // echoSocket sends every message back until either side goes.
 func (c Config) echoSocket(w http.ResponseWriter, r *http.Request, _ map[string]any) {
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{
@@ -98,6 +102,11 @@ func (c Config) echoSocket(w http.ResponseWriter, r *http.Request, _ map[string]
 		kind, message, err := conn.Read(r.Context())
 		if err != nil {
 			return // closed by the other side, too long, or the demo stops
+		}
+		if string(message) == askRequest {
+			if message, err = json.Marshal(received(r)); err != nil {
+				return
+			}
 		}
 		if err := conn.Write(r.Context(), kind, message); err != nil {
 			return
