@@ -2,6 +2,7 @@ package systemtest
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"sync"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/launch"
@@ -16,7 +17,7 @@ const (
 
 var (
 	portLock sync.Mutex
-	nextPort = firstPort
+	nextPort = firstPort + rand.IntN((lastPort-firstPort)/2) // tests of another checkout may run at the same time
 )
 
 func freePort() (int, error) {
