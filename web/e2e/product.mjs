@@ -109,11 +109,11 @@ export class Product {
     return found;
   }
 
-  /** Calls the API as the tenant's admin. @returns {Promise<Json>} */
-  async call(/** @type {string} */ method, /** @type {Json} */ body) {
+  /** Calls the API as the first tenant's admin, or with another token. @returns {Promise<Json>} */
+  async call(/** @type {string} */ method, /** @type {Json} */ body, token = this.dev.control_plane.admin_token) {
     const response = await fetch(`${this.dev.control_plane.url}/sallyport.v1.${method}`, {
       method: "POST", body: JSON.stringify(body),
-      headers: { "Content-Type": "application/json", Authorization: `Bearer ${this.dev.control_plane.admin_token}` },
+      headers: { "Content-Type": "application/json", Authorization: `Bearer ${token}` },
     });
     const answer = /** @type {Json} */ (await response.json());
     if (!response.ok) throw new Error(`${method}: ${response.status} ${JSON.stringify(answer)}`);
@@ -136,14 +136,11 @@ export class Product {
 
 /** @returns {Promise<number[]>} */
 async function freePorts(/** @type {number} */ count) {
-  // All are held until the last is found, so that none is found twice.
-  const servers = await Promise.all(Array.from({ length: count }, async () => {
-    const server = createServer().listen(0, "127.0.0.1");
-    await once(server, "listening");
-    return server;
-  }));
-  const ports = servers.map((server) => /** @type {import("node:net").AddressInfo} */ (server.address()).port);
-  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  // Below those that the system gives to outgoing connections: one of these could take a port before it is used.
+  const ports = [];
+  for (let port = 12_000 + Math.floor(Math.random() * 17_000); ports.length < count; port++) {
+    if (await isFree(port)) ports.push(port);
+  }
   return ports;
 }
 

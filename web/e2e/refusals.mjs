@@ -67,6 +67,32 @@ export function refusals(it, stage) {
     await page.waitForURL(`${product.dev.idp_issuer}/**`);
   });
 
+  it("of a directory that is down are said as such, and another one can be chosen", async (t) => {
+    const { tenant, admin_token: token, hosts } = product.dev.second_tenant;
+    const parent = `tenants/${tenant}`;
+    const made = await product.call("IdentityProviderService/CreateIdentityProvider", {
+      parent, identityProviderId: "partner",
+      identityProvider: { displayName: "Partner directory", issuer: "http://localhost:9", allowHttpLoopback: true, clientId: "x", clientSecret: "x", scopes: ["openid"] },
+    }, token);
+    await product.call("RevisionService/Wait", { parent, revision: made.revision }, token);
+
+    const bob = await stage.visitor(t);
+    const wanted = `https://${hosts[0]}:${product.dev.edges[0].port}/`;
+    const { page } = await bob.open(wanted);
+    await page.getByRole("heading", { name: "Sign in", level: 1 }).waitFor();
+    await page.getByText("To open Globex wiki, choose how to sign in.").waitFor();
+    await bob.look(page, "chooser");
+    await page.getByRole("link", { name: "Partner directory" }).click();
+    await page.getByRole("heading", { name: "Signing in is not possible right now", level: 1 }).waitFor();
+    await page.getByText("Partner directory cannot be reached right now. Whoever is signed in already is not affected.").waitFor();
+    await bob.look(page, "directory-down");
+    await page.goBack();
+    await page.getByRole("link", { name: "Demo directory" }).click();
+    await bob.signIn(page, product.person("bob"));
+    assert.equal(page.url(), wanted);
+    await page.getByText("Signed in as bob@acme.test").waitFor();
+  });
+
   it("are pages, too, where there is nothing", async (t) => {
     const { visitor: alice, page } = await stage.signedIn(t, "alice");
     assert.equal(await alice.go(page, product.at("wiki", "/.sallyport/nothing")), 404);

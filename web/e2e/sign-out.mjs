@@ -49,6 +49,17 @@ export function signingOut(it, stage) {
     }
   });
 
+  it("promises no more than it can keep while the control plane is away", async (t) => {
+    const { visitor: alice, page } = await stage.signedIn(t, "alice");
+    const { pid } = (await product.document()).control_plane;
+    process.kill(pid, "SIGSTOP");
+    t.after(() => process.kill(pid, "SIGCONT"));
+    await page.getByRole("link", { name: "Sign out" }).click();
+    await page.getByRole("button", { name: "Sign out of everything" }).click();
+    await page.getByText("Signed out here; elsewhere as soon as it can be reached.").waitFor();
+    await alice.look(page, "signed-out-here");
+  });
+
   it("where nobody is signed in says so", async (t) => {
     const stranger = await stage.visitor(t);
     const { page, status } = await stranger.open(product.at("wiki", "/.sallyport/sign-out"));
