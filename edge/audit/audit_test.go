@@ -59,6 +59,13 @@ func (r *receiver) send(_ context.Context, q *edgev1.ReportRequest) (*edgev1.Rep
 	return response, nil
 }
 
+// of is what is stored of a tenant.
+func (r *receiver) of(tenantUID string) []*edgev1.Record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stored[tenantUID]
+}
+
 func (r *receiver) fail(err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,8 +142,8 @@ func TestNumbersWithoutHoles(t *testing.T) {
 		r.fail(nil)
 		time.Sleep(10 * time.Second)
 		for _, tenant := range []string{"acme", "globex"} {
-			if lost := whole(t, r.stored[tenant]); lost != 0 || len(r.stored[tenant]) != 2000 {
-				t.Errorf("%s: %d stored, %d lost", tenant, len(r.stored[tenant]), lost)
+			if lost := whole(t, r.of(tenant)); lost != 0 || len(r.of(tenant)) != 2000 {
+				t.Errorf("%s: %d stored, %d lost", tenant, len(r.of(tenant)), lost)
 			}
 		}
 		if l.Pending() != 0 {
@@ -154,8 +161,8 @@ func TestStopDeliversTheRest(t *testing.T) {
 		stop := running(t, l)
 		l.Access("acme", access("1", "DENY"))
 		stop()
-		if len(r.stored["acme"]) != 1 {
-			t.Errorf("%d stored", len(r.stored["acme"]))
+		if len(r.of("acme")) != 1 {
+			t.Errorf("%d stored", len(r.of("acme")))
 		}
 	})
 }
@@ -184,10 +191,10 @@ func TestSpoolFull(t *testing.T) {
 		time.Sleep(time.Minute)
 		l.Access("acme", access("after", "ALLOW"))
 		stop()
-		lost := whole(t, r.stored["acme"])
+		lost := whole(t, r.of("acme"))
 		kept := 0
 		seen := map[string]bool{}
-		for _, record := range r.stored["acme"] {
+		for _, record := range r.of("acme") {
 			if a := record.GetAccess(); a != nil && a.GetGap() == nil {
 				kept++
 				seen[a.GetId()] = true
@@ -233,7 +240,7 @@ func TestReportNow(t *testing.T) {
 			t.Errorf("the end that could not be told was forgotten: %d, %v, %v", urgent, enforced, err)
 		}
 		stop()
-		whole(t, r.stored["acme"])
+		whole(t, r.of("acme"))
 	})
 }
 
@@ -247,8 +254,8 @@ func TestTenantThatLeft(t *testing.T) {
 		l.Access("gone", access("1", "ALLOW"))
 		l.Access("acme", access("1", "ALLOW"))
 		time.Sleep(time.Minute)
-		if l.Pending() != 0 || len(r.stored["acme"]) != 1 || r.calls > 10 {
-			t.Errorf("%d pending, %d stored, %d calls", l.Pending(), len(r.stored["acme"]), r.calls)
+		if l.Pending() != 0 || len(r.of("acme")) != 1 || r.calls > 10 {
+			t.Errorf("%d pending, %d stored, %d calls", l.Pending(), len(r.of("acme")), r.calls)
 		}
 		stop()
 	})
