@@ -57,12 +57,12 @@ func (l *Login) finishFlow(ctx context.Context, req *exchange.Request, query url
 	p := l.providers.of(req.Site, idp)
 	leave, err := p.enter(ctx)
 	if err != nil {
-		return l.providerDown(req, idp, err), nil
+		return l.providerDown(req, idp, flow.Start, err), nil
 	}
 	defer leave()
 	m, err := p.discovered(ctx)
 	if err != nil {
-		return l.providerDown(req, idp, err), nil
+		return l.providerDown(req, idp, flow.Start, err), nil
 	}
 	// RFC 9207: an answer that another provider gave must not be taken to this one.
 	issuer, once := one(query, "iss")
@@ -72,7 +72,7 @@ func (l *Login) finishFlow(ctx context.Context, req *exchange.Request, query url
 	code, once := one(query, "code")
 	if query.Has("error") {
 		failure, _ := one(query, "error")
-		return l.refusedThere(req, idp, known(failure)), nil
+		return l.refusedThere(req, idp, flow.Start, known(failure)), nil
 	}
 	if !once || code == "" {
 		return l.startAgain(req, "there is no code"), nil
@@ -87,9 +87,9 @@ func (l *Login) finishFlow(ctx context.Context, req *exchange.Request, query url
 	var bad *badAnswer
 	switch {
 	case errors.As(err, &bad):
-		return l.notBelieved(req, idp, bad), nil
+		return l.notBelieved(req, idp, flow.Start, bad), nil
 	case err != nil:
-		return l.providerDown(req, idp, err), nil
+		return l.providerDown(req, idp, flow.Start, err), nil
 	}
 	if reason := allowed(idp, who); reason != "" {
 		return l.notWelcome(req, flow.Start, reason), nil
@@ -145,10 +145,10 @@ func (l *Login) welcome(ctx context.Context, req *exchange.Request, start *edgev
 }
 
 // refusedThere is for an error that the provider sent the browser back with. Its description is anybody's text.
-func (l *Login) refusedThere(req *exchange.Request, idp *snapshot.IdentityProvider, code string) *exchange.Reply {
+func (l *Login) refusedThere(req *exchange.Request, idp *snapshot.IdentityProvider, start *edgev1.SignInStart, code string) *exchange.Reply {
 	l.cfg.Log.Info("an identity provider refused a sign-in", "tenant", req.Site.TenantUID, "idp", idp.ID, "decision_id", req.DecisionID(), "error", code)
 	if code == "server_error" || code == "temporarily_unavailable" {
-		return l.providerDown(req, idp, errProvider)
+		return l.providerDown(req, idp, start, errProvider)
 	}
 	detail := "The identity provider did not complete the sign-in."
 	if code == "access_denied" {
@@ -157,16 +157,16 @@ func (l *Login) refusedThere(req *exchange.Request, idp *snapshot.IdentityProvid
 		detail = "The identity provider did not complete the sign-in: it answered " + code + "."
 	}
 	return l.problem(req, http.StatusForbidden, policy.IdentityNone, page.Denied{
-		Title: "You are not signed in", Detail: detail, Remediation: "Try again, or ask an administrator for access to the identity provider.", StartAgain: true,
+		Title: "You are not signed in", Detail: detail, Remediation: "Try again, or ask an administrator for access to the identity provider.", StartAgain: whence(req, start),
 	})
 }
 
 // notBelieved is for an answer that proves nothing. The page says so much, the log says why.
-func (l *Login) notBelieved(req *exchange.Request, idp *snapshot.IdentityProvider, bad *badAnswer) *exchange.Reply {
+func (l *Login) notBelieved(req *exchange.Request, idp *snapshot.IdentityProvider, start *edgev1.SignInStart, bad *badAnswer) *exchange.Reply {
 	l.cfg.Log.Warn("an identity provider's answer is not accepted", "tenant", req.Site.TenantUID, "idp", idp.ID, "decision_id", req.DecisionID(), "err", bad)
 	return l.problem(req, http.StatusForbidden, policy.IdentityBadToken, page.Denied{
 		Title: "You are not signed in", Detail: "The identity provider's answer could not be accepted: " + bad.public,
-		Remediation: "Try again. If it happens again, tell an administrator the decision id.", StartAgain: true,
+		Remediation: "Try again. If it happens again, tell an administrator the decision id.", StartAgain: whence(req, start),
 	})
 }
 

@@ -112,7 +112,7 @@ func (l *Login) startAgain(req *exchange.Request, why string) *exchange.Reply {
 		Title:       "Please start again",
 		Detail:      "This sign-in link is no longer good here: it is too old, was used before, or belongs to another browser.",
 		Remediation: "Open the app again, and you will be asked to sign in if you need to.",
-		StartAgain:  true,
+		StartAgain:  "/",
 	})
 }
 

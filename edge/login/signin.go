@@ -140,12 +140,12 @@ func (l *Login) depart(ctx context.Context, req *exchange.Request, idp *snapshot
 	p := l.providers.of(req.Site, idp)
 	leave, err := p.enter(ctx)
 	if err != nil {
-		return l.providerDown(req, idp, err), nil
+		return l.providerDown(req, idp, start, err), nil
 	}
 	m, err := p.discovered(ctx)
 	leave()
 	if err != nil {
-		return l.providerDown(req, idp, err), nil
+		return l.providerDown(req, idp, start, err), nil
 	}
 	state, nonce, verifier := random(), random(), random()
 	flow := &edgev1.SignInFlow{
@@ -207,8 +207,17 @@ func maxAge(idp *snapshot.IdentityProvider) int64 {
 	return seconds
 }
 
+// whence is the page that an attempt began with, so that trying again leads to what was asked for.
+func whence(req *exchange.Request, start *edgev1.SignInStart) string {
+	app, there := destination(req.Site, start)
+	if !there || app == nil {
+		return "/"
+	}
+	return exchange.Origin(start.Host, req.PublicPort) + returnPath(start.ReturnPath, app.Paths)
+}
+
 // providerDown is a page that names who is down: it is not us, and signing in again at once does not help.
-func (l *Login) providerDown(req *exchange.Request, idp *snapshot.IdentityProvider, err error) *exchange.Reply {
+func (l *Login) providerDown(req *exchange.Request, idp *snapshot.IdentityProvider, start *edgev1.SignInStart, err error) *exchange.Reply {
 	l.cfg.Log.Warn("an identity provider cannot be used", "tenant", req.Site.TenantUID, "idp", idp.ID, "decision_id", req.DecisionID(), "err", err)
 	name := idp.DisplayName
 	if name == "" {
@@ -220,7 +229,7 @@ func (l *Login) providerDown(req *exchange.Request, idp *snapshot.IdentityProvid
 	}
 	reply := l.problem(req, status, policy.UnavailableIDP, page.Denied{
 		Title: "Signing in is not possible right now", Detail: detail,
-		Remediation: "Try again in a moment. If it lasts, tell an administrator the decision id.", StartAgain: true, RetryAfter: failurePause,
+		Remediation: "Try again in a moment. If it lasts, tell an administrator the decision id.", StartAgain: whence(req, start), RetryAfter: failurePause,
 	})
 	reply.Header.Set("Retry-After", strconv.Itoa(int(failurePause/time.Second)))
 	return reply
