@@ -10,6 +10,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
@@ -27,6 +29,8 @@ const (
 	// The day of a record decides which partition it is in: a clock that is off by more than this is not believed.
 	oldest, newest = 7 * 24 * time.Hour, time.Hour
 	maxSID         = 128
+	// cookiePrefix begins what edges call one cookie of a session.
+	cookiePrefix = "h_"
 )
 
 // Config is what the service needs; every field is required.
@@ -91,7 +95,9 @@ func (s *Service) Ingest(ctx context.Context, edge Edge, b Batch) (*Stored, erro
 			ended = append(ended, *e)
 		}
 	}
-	if err := system.UpsertSessions(ctx, b.Tenant, b.Sessions); err != nil {
+	// "Sign out of this app" ends one cookie, "h_…". It becomes a revocation like any end, and is no session to list.
+	sessions := slices.DeleteFunc(slices.Clone(b.Sessions), func(e store.SessionEvent) bool { return strings.HasPrefix(e.SID, cookiePrefix) })
+	if err := system.UpsertSessions(ctx, b.Tenant, sessions); err != nil {
 		return nil, fmt.Errorf("store session events of edge %s: %w", edge.UID, err)
 	}
 	stored := &Stored{ThroughSeq: b.ThroughSeq}

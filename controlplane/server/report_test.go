@@ -103,6 +103,11 @@ func TestReport(t *testing.T) {
 	if stored[0].Urgent != 0 || stored[0].ThroughSeq != 5 {
 		t.Errorf("a session began: %v", stored)
 	}
+	// One cookie of it ended: a revocation, and no session of its own.
+	stored = report(&edgev1.Batch{TenantUid: string(acme), Records: []*edgev1.Record{session(55, edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED, "h_1")}})
+	if stored[0].Urgent == 0 {
+		t.Errorf("a cookie ended: %v", stored)
+	}
 	began := time.Now()
 	stored = report(&edgev1.Batch{TenantUid: string(acme), Records: []*edgev1.Record{session(6, edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED, "s_1")}})
 	if stored[0].Urgent == 0 || !stored[0].Enforced {
@@ -125,6 +130,9 @@ func TestReport(t *testing.T) {
 		t.Errorf("reported again it is another revision: %v, %v", stored, again)
 	}
 	err := w.db.Read(t.Context(), acme, func(tx *store.TenantTx) error {
+		if _, err := tx.Session("h_1"); err == nil {
+			t.Error("one cookie is listed as a session")
+		}
 		s, err := tx.Session("s_1")
 		if err == nil && (s.EndTime.IsZero() || s.EndReason != "signed_out" || s.BeginEdge != e.name) {
 			t.Errorf("session: %s", text(s))

@@ -2053,7 +2053,7 @@ type SessionEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What happened.
 	Kind SessionEventKind `protobuf:"varint,1,opt,name=kind,proto3,enum=sallyport.edge.v1.SessionEventKind" json:"kind,omitempty"`
-	// Which session.
+	// Which session: `s_…`. ENDED may also name one cookie of it, `h_…`, when somebody signs out of one app only.
 	Sid string `protobuf:"bytes,2,opt,name=sid,proto3" json:"sid,omitempty"`
 	// Stable and opaque: `user:…`.
 	Principal string `protobuf:"bytes,3,opt,name=principal,proto3" json:"principal,omitempty"`
@@ -2069,7 +2069,7 @@ type SessionEvent struct {
 	Ip string `protobuf:"bytes,8,opt,name=ip,proto3" json:"ip,omitempty"`
 	// Where.
 	Host string `protobuf:"bytes,9,opt,name=host,proto3" json:"host,omitempty"`
-	// For ENDED: `signed_out`.
+	// For ENDED: `signed_out`, or `replaced` by a new sign-in in that browser.
 	Reason        string `protobuf:"bytes,10,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
