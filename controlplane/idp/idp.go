@@ -48,21 +48,24 @@ func checkIssuer(p *controlplane.IdentityProvider) []controlplane.Violation {
 	switch {
 	case address.Ambiguous(u.Hostname()):
 		return []controlplane.Violation{invalid("issuer", "the host looks like an address; write it in its usual form")}
-	case u.Scheme == "https":
-		return nil
-	case u.Scheme != "http":
-		return []controlplane.Violation{invalid("issuer", "the scheme must be https")}
-	case !p.AllowHTTPLoopback:
+	case u.Scheme == "http" && !p.AllowHTTPLoopback:
 		return []controlplane.Violation{invalid("issuer", "must be https; http is for development, with allow_http_loopback")}
-	}
-	literal := address.Literal(u.Hostname())
-	for _, a := range literal {
-		if !a.Unmap().IsLoopback() {
-			literal = nil
-		}
-	}
-	if len(literal) == 0 {
-		return []controlplane.Violation{invalid("issuer", "allow_http_loopback is for loopback addresses only")}
+	case u.Scheme != "https" && u.Scheme != "http":
+		return []controlplane.Violation{invalid("issuer", "the scheme must be https")}
+	case p.AllowHTTPLoopback && !loopback(u.Hostname()):
+		// Also with https: it would let what the provider's metadata names be http on the edge's own machine.
+		return []controlplane.Violation{invalid("allow_http_loopback", "is for issuers at loopback addresses only")}
 	}
 	return nil
+}
+
+// loopback reports whether a host names loopback addresses and nothing else.
+func loopback(host string) bool {
+	literal := address.Literal(host)
+	for _, a := range literal {
+		if !a.Unmap().IsLoopback() {
+			return false
+		}
+	}
+	return len(literal) > 0
 }

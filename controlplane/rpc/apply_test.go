@@ -202,7 +202,7 @@ func TestExportIsWhatApplyTakes(t *testing.T) {
 var edits = map[string]map[string]any{
 	"tenants/acme": {"auth_host": "login.acme.test", "disabled": true, "session.absolute_lifetime": "43201s", "session.idle_timeout": "3601s"},
 	"tenants/acme/identityProviders/demo": {
-		"issuer": "https://idp.example", "allow_http_loopback": nil, "client_id": "other", "client_secret": "other",
+		"issuer": "http://127.0.0.1:5556", "allow_http_loopback": nil, "client_id": "other", "client_secret": "other",
 		"scopes": []any{"openid"}, "claims.email": "mail", "claims.name": "nick", "claims.groups": "roles", "email_domains": []any{"acme.test"},
 		"authorize_parameters": object{"hd": "x"}, "disabled": true,
 	},
