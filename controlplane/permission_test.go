@@ -43,6 +43,13 @@ func TestTheWall(t *testing.T) {
 	if err := (&controlplane.Caller{}).Enter(""); err == nil {
 		t.Error("a caller of no tenant enters no tenant")
 	}
+	bootstrap := &controlplane.Caller{ActorKind: controlplane.BootstrapActor, TenantUID: controlplane.PlatformUID}
+	if err := bootstrap.Enter(controlplane.PlatformUID); err != nil {
+		t.Errorf("the bootstrap token on the platform: %v", err)
+	}
+	if err := bootstrap.Enter("a"); controlplane.KindOf(err) != controlplane.NotFound {
+		t.Errorf("the bootstrap token in a tenant: %v", err)
+	}
 	if err := (&controlplane.Caller{TenantUID: controlplane.PlatformUID}).Enter("b"); err != nil {
 		t.Errorf("operator: %v", err)
 	}

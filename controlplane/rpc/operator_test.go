@@ -53,6 +53,28 @@ func TestTheBootstrapTokenMakesOneOperator(t *testing.T) {
 	refused(t, s.as(secret).members.ListMembers, &v1.ListMembersRequest{Parent: "platform"}, connect.CodeUnauthenticated, "TOKEN_INVALID")
 }
 
+func TestTheBootstrapTokenEntersNoTenant(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	secret, err := s.apiTokens.Recover(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bootstrap := s.as(secret)
+	for _, tenant := range []string{"tenants/acme", "tenants/nowhere"} {
+		refused(t, bootstrap.members.ListMembers, &v1.ListMembersRequest{Parent: tenant}, connect.CodeNotFound, "NOT_FOUND")
+		refused(t, bootstrap.members.GetMember, &v1.GetMemberRequest{Name: tenant + "/members/ann"}, connect.CodeNotFound, "NOT_FOUND")
+		refused(t, bootstrap.members.CreateMember, &v1.CreateMemberRequest{
+			Parent: tenant, MemberId: "evil", Member: &v1.Member{Role: v1.AdminRole_ADMIN_ROLE_OWNER},
+		}, connect.CodeNotFound, "NOT_FOUND")
+		refused(t, bootstrap.apiTokens.CreateApiToken, &v1.CreateApiTokenRequest{
+			Parent: tenant, ApiTokenId: "evil",
+			ApiToken: &v1.ApiToken{Member: tenant + "/members/evil", Role: v1.AdminRole_ADMIN_ROLE_OWNER},
+		}, connect.CodeNotFound, "NOT_FOUND")
+	}
+	call(t, bootstrap.members.ListMembers, &v1.ListMembersRequest{Parent: "platform"})
+}
+
 func TestSetup(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

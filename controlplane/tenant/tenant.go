@@ -48,7 +48,10 @@ func (s *Service) Find(ctx context.Context, caller *controlplane.Caller, id stri
 		return controlplane.Scope{}, controlplane.NotFoundError()
 	}
 	uid, err := s.db.System().TenantUID(ctx, id)
-	return controlplane.Scope{UID: uid, ID: id}, err
+	if err != nil {
+		return controlplane.Scope{}, err
+	}
+	return controlplane.Scope{UID: uid, ID: id}, caller.Enter(uid)
 }
 
 // List returns up to limit tenants, ordered by id, from behind after on: all for operators, for others their own.
