@@ -27,8 +27,8 @@ type Denied struct {
 	SwitchAccount, SignOut bool
 	// ReturnPath is where another account comes back to: path and query of this request.
 	ReturnPath string
-	// StartAgain links to the start page of this host.
-	StartAgain bool
+	// StartAgain is a link to where this began; empty for none.
+	StartAgain string
 	// RetryAfter is said in words; zero says nothing.
 	RetryAfter time.Duration
 }

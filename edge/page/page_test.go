@@ -26,7 +26,7 @@ func pages(text func(string) string) map[string][]byte {
 		"sign in first": Denied{Status: 401, Title: text("Please sign in"), SignIn: "/.sallyport/sign-in?return=" + text("/a"), DecisionID: "d_1"}.HTML(),
 		"unavailable":   Denied{Status: 503, Title: "Not available", RetryAfter: 5 * time.Second, Reason: "unavailable.session_store", DecisionID: "d_1"}.HTML(),
 		"not welcome":   Denied{Status: 403, Title: text("Not with this account"), OtherAccount: "/.sallyport/sign-in?start=" + text("x")}.HTML(),
-		"start again":   Denied{Status: 400, Title: "Start again", StartAgain: true}.HTML(),
+		"start again":   Denied{Status: 400, Title: "Start again", StartAgain: "https://wiki.acme.test/" + text("a")}.HTML(),
 		"chooser":       Chooser{TenantName: text("Acme"), AppName: text("Wiki"), Providers: []Provider{{text("Demo"), "/.sallyport/sign-in?idp=" + text("demo")}, {"Other", "/x"}}}.HTML(),
 		"sign-out":      SignOut{TenantName: text("Acme"), AppName: text("Wiki"), Principal: text("bob@acme.test")}.HTML(),
 		"nobody":        SignOut{TenantName: text("Acme")}.HTML(),

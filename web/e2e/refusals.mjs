@@ -77,7 +77,7 @@ export function refusals(it, stage) {
     await product.call("RevisionService/Wait", { parent, revision: made.revision }, token);
 
     const bob = await stage.visitor(t);
-    const wanted = `https://${hosts[0]}:${product.dev.edges[0].port}/`;
+    const wanted = `https://${hosts[0]}:${product.dev.edges[0].port}/reports?page=2`;
     const { page } = await bob.open(wanted);
     await page.getByRole("heading", { name: "Sign in", level: 1 }).waitFor();
     await page.getByText("To open Globex wiki, choose how to sign in.").waitFor();
@@ -86,7 +86,7 @@ export function refusals(it, stage) {
     await page.getByRole("heading", { name: "Signing in is not possible right now", level: 1 }).waitFor();
     await page.getByText("Partner directory cannot be reached right now. Whoever is signed in already is not affected.").waitFor();
     await bob.look(page, "directory-down");
-    await page.goBack();
+    await page.getByRole("link", { name: "Start again" }).click();
     await page.getByRole("link", { name: "Demo directory" }).click();
     await bob.signIn(page, product.person("bob"));
     assert.equal(page.url(), wanted);
