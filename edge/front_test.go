@@ -236,8 +236,8 @@ func TestPreflight(t *testing.T) {
 	app := edgetest.API(up.URL())
 	app.CorsPreflight = true
 	app.Operations = append(app.Operations, &edgev1.Operation{Id: "options", Methods: []string{"OPTIONS"}, Paths: []string{"/v1/**"}, Access: edgev1.Access_ACCESS_WRITE})
-	real := http.Header{"Origin": {"https://front.example"}, "Access-Control-Request-Method": {"POST"}}
-	if got := e.Do(t, "OPTIONS", api+"/v1/x", real, "").StatusCode; got != 401 {
+	preflight := http.Header{"Origin": {"https://front.example"}, "Access-Control-Request-Method": {"POST"}}
+	if got := e.Do(t, "OPTIONS", api+"/v1/x", preflight, "").StatusCode; got != 401 {
 		t.Errorf("without the option: %d", got)
 	}
 	e.Put(t, edgetest.Acme, app)
@@ -253,7 +253,7 @@ func TestPreflight(t *testing.T) {
 		"with a cookie":  {func(h http.Header) { h.Set("Cookie", "a=b") }, "", 401},
 		"with a token":   {func(h http.Header) { h.Set("Authorization", "Bearer "+edgetest.CI.Text) }, "", 403},
 	} {
-		h := real.Clone()
+		h := preflight.Clone()
 		c.change(h)
 		if got := e.Do(t, "OPTIONS", api+"/v1/x", h, c.body).StatusCode; got != c.status {
 			t.Errorf("%s: got %d, want %d", name, got, c.status)

@@ -83,7 +83,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request) *transaction {
 // end writes the record, whatever happened.
 func (x *transaction) end() {
 	failure := recover()
-	if failure != nil && failure != http.ErrAbortHandler {
+	if failure != nil && failure != http.ErrAbortHandler { //nolint:errorlint // the very value that was thrown
 		x.Log.Error("a request made the edge panic", slog.String("decision_id", x.DecisionID()), slog.Any("panic", failure), slog.String("stack", string(debug.Stack())))
 		d := exchange.Unavailable(policy.UnavailableInternal, 0, fmt.Errorf("panic: %v", failure))
 		d.Status = http.StatusInternalServerError
@@ -96,6 +96,7 @@ func (x *transaction) end() {
 	}
 	x.complete()
 	x.w.Finish(x.body != nil)
+	//nolint:errorlint // the very value that was thrown
 	if failure == http.ErrAbortHandler || failure != nil && x.w.Status == 0 {
 		panic(http.ErrAbortHandler)
 	}

@@ -40,10 +40,10 @@ func (l *Log) Run(ctx context.Context) error {
 		}
 		if err := l.flush(ctx); err != nil && ctx.Err() == nil {
 			if backoff == 0 {
-				l.config.Log.Warn("audit records cannot be delivered; they are kept", slog.Any("error", err))
+				l.config.Log.WarnContext(ctx, "audit records cannot be delivered; they are kept", slog.Any("error", err))
 			}
 			// Full jitter, so that edges do not come back together.
-			backoff = shipEvery + rand.N(min(max(2*backoff, time.Second), maxBackoff))
+			backoff = shipEvery + rand.N(min(max(2*backoff, time.Second), maxBackoff)) //nolint:gosec // to spread load
 			continue
 		}
 		backoff = 0

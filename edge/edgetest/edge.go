@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"io"
 	"log/slog"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -276,8 +277,9 @@ func (e *Edge) TLS(host string, protocols ...string) *tls.Config {
 // Dial opens a raw connection with a server name, for bytes that no client would send.
 func (e *Edge) Dial(t testing.TB, host string, protocols ...string) *tls.Conn {
 	t.Helper()
-	conn, err := tls.Dial("tcp", e.Addr, e.TLS(host, protocols...))
+	dialed, err := (&tls.Dialer{Config: e.TLS(host, protocols...)}).DialContext(t.Context(), "tcp", e.Addr)
 	must(t, err)
+	conn := dialed.(*tls.Conn)
 	t.Cleanup(func() { _ = conn.Close() })
 	must(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
 	return conn
@@ -322,9 +324,7 @@ func Send(t testing.TB, client *http.Client, method, url string, header http.Hea
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	must(t, err)
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	res, err := client.Do(r)
 	must(t, err)
 	defer res.Body.Close()

@@ -3,7 +3,7 @@ package edgetest
 import (
 	"bufio"
 	"bytes"
-	"crypto/sha1"
+	"crypto/sha1" //nolint:gosec // RFC 6455 wants it
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -171,7 +171,7 @@ func Echo(conn net.Conn, r *Received) bool {
 }
 
 func echoSocket(conn net.Conn, r *Received) bool {
-	sum := sha1.Sum([]byte(r.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	sum := sha1.Sum([]byte(r.Get("Sec-WebSocket-Key") + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // RFC 6455 says so
 	_, err := fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", base64.StdEncoding.EncodeToString(sum[:]))
 	if err != nil {
 		return false

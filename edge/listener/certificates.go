@@ -129,10 +129,10 @@ func (c *Certificates) Run(ctx context.Context) error {
 				err = c.load()
 			}
 			if err != nil {
-				c.log.Error("certificates cannot be read again; the old ones are kept", slog.Any("error", err))
+				c.log.ErrorContext(ctx, "certificates cannot be read again; the old ones are kept", slog.Any("error", err))
 				continue
 			}
-			c.log.Info("certificates were read again")
+			c.log.InfoContext(ctx, "certificates were read again")
 		}
 	}
 }

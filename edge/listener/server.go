@@ -91,7 +91,7 @@ func (s *Server) Run(ctx context.Context, socket net.Listener) error {
 		s.config.CutLasting()
 	}
 	if err != nil {
-		s.config.Log.Warn("some requests did not finish in time and were cut off")
+		s.config.Log.WarnContext(ctx, "some requests did not finish in time and were cut off")
 		err = s.server.Close()
 	}
 	if serveErr := <-served; !errors.Is(serveErr, http.ErrServerClosed) {

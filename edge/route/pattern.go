@@ -181,8 +181,7 @@ func globMatch(glob []string, text string) bool {
 
 func problemOf(field string, err error) Problem {
 	p := Problem{Field: field, Reason: ProblemInvalid, Message: err.Error()}
-	var bad *patternError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*patternError](err); ok {
 		p.Suggestion = bad.suggestion
 	}
 	return p

@@ -59,7 +59,7 @@ type shard struct {
 
 // Open registers a request. until is when passing time alone could change its decision.
 func (r *Registry) Open(e *Entry, until time.Time) {
-	e.shard, e.started, e.done, e.until = rand.IntN(shards), r.Now(), make(chan struct{}), until
+	e.shard, e.started, e.done, e.until = rand.IntN(shards), r.Now(), make(chan struct{}), until //nolint:gosec // to spread load
 	s := &r.shards[e.shard]
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -35,13 +35,13 @@ func Open(ctx context.Context, c Config) (*Uplink, error) {
 	for attempt := 0; ; attempt++ {
 		id, err = enrol(ctx, c)
 		if err == nil {
-			c.Log.Info("the edge joined", slog.String("edge", id.Edge), slog.String("edge_uid", id.EdgeUID))
+			c.Log.InfoContext(ctx, "the edge joined", slog.String("edge", id.Edge), slog.String("edge_uid", id.EdgeUID))
 			return newUplink(c, id), nil
 		}
 		if !passing(err) {
 			return nil, fmt.Errorf("join %s: %w", c.URL, err)
 		}
-		c.Log.Warn("the control plane cannot be reached to join; trying again", slog.String("url", c.URL), slog.Any("error", err))
+		c.Log.WarnContext(ctx, "the control plane cannot be reached to join; trying again", slog.String("url", c.URL), slog.Any("error", err))
 		if err := sleep(ctx, jitter(attempt)); err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func enrol(ctx context.Context, c Config) (*Identity, error) {
 	client := c.client(&tls.Config{
 		MinVersion: tls.VersionTLS13, ServerName: serverName,
 		// Nothing is trusted yet but the hash in the token; verified replaces the usual verification.
-		InsecureSkipVerify: true, //nolint:gosec
+		InsecureSkipVerify: true, //nolint:gosec // VerifyConnection verifies
 		VerifyConnection:   func(s tls.ConnectionState) error { return verified(s, pin) },
 	})
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)

@@ -43,7 +43,7 @@ func (u *Uplink) follow(ctx context.Context, store *snapshot.Store) error {
 			attempt = 0
 		}
 		wait := u.pause(ctx, store, err, attempt)
-		u.config.Log.Warn("the stream from the control plane ended; coming back", slog.Duration("in", wait), slog.Any("error", err))
+		u.config.Log.WarnContext(ctx, "the stream from the control plane ended; coming back", slog.Duration("in", wait), slog.Any("error", err))
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -73,14 +73,14 @@ func (u *Uplink) pause(ctx context.Context, store *snapshot.Store, err error, at
 	switch {
 	case bye != nil && bye.reason == "disabled", connect.CodeOf(err) == connect.CodePermissionDenied:
 		store.Withdraw()
-		u.config.Log.Error("this edge was disabled or deleted: it serves nothing")
-		return disabledWait + rand.N(disabledWait/10)
+		u.config.Log.ErrorContext(ctx, "this edge was disabled or deleted: it serves nothing")
+		return disabledWait + rand.N(disabledWait/10) //nolint:gosec // to spread load
 	case bye != nil:
-		return bye.wait + rand.N(bye.wait/2+firstWait)
+		return bye.wait + rand.N(bye.wait/2+firstWait) //nolint:gosec // to spread load
 	case connect.CodeOf(err) == connect.CodeUnauthenticated:
 		// An expired certificate opens no stream, but it still renews.
 		if err := u.renewNow(ctx, store); err != nil {
-			u.config.Log.Error("the certificate is not accepted and cannot be renewed", slog.Any("error", err))
+			u.config.Log.ErrorContext(ctx, "the certificate is not accepted and cannot be renewed", slog.Any("error", err))
 		}
 	}
 	return jitter(attempt)
@@ -195,7 +195,7 @@ func (s *stream) receive(ctx context.Context) error {
 			s.store.TrustHeadKeys(m.Welcome.GetHeadKeys())
 			s.welcomed = true
 			s.uplink.up.Store(true)
-			s.uplink.config.Log.Info("following the control plane", slog.String("edge", m.Welcome.GetEdge()))
+			s.uplink.config.Log.InfoContext(ctx, "following the control plane", slog.String("edge", m.Welcome.GetEdge()))
 		case *edgev1.SyncResponse_Update:
 			s.update(ctx, m.Update)
 		case *edgev1.SyncResponse_Head:

@@ -62,7 +62,7 @@ func newUplink(c Config, id *Identity) *Uplink {
 	u.client = c.client(&tls.Config{
 		MinVersion: tls.VersionTLS13, ServerName: serverName,
 		// The authorities change with a renewal, the client does not: trusted replaces the usual verification.
-		InsecureSkipVerify: true, //nolint:gosec
+		InsecureSkipVerify: true, //nolint:gosec // VerifyConnection verifies
 		VerifyConnection:   func(s tls.ConnectionState) error { return trusted(s, u.identity.Load().authorities) },
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			return &u.identity.Load().certificate, nil
@@ -134,10 +134,10 @@ func (u *Uplink) renew(ctx context.Context, store *snapshot.Store) error {
 	wait := time.Until(u.Identity().half())
 	for {
 		if err := sleep(ctx, wait); err != nil {
-			return nil
+			return nil //nolint:nilerr // the process ends
 		}
 		if err := u.renewNow(ctx, store); err != nil {
-			u.config.Log.Error("the certificate cannot be renewed; trying again", slog.Time("expires", u.Identity().Expiry()), slog.Any("error", err))
+			u.config.Log.ErrorContext(ctx, "the certificate cannot be renewed; trying again", slog.Time("expires", u.Identity().Expiry()), slog.Any("error", err))
 			wait = time.Minute + rand.N(time.Minute)
 			continue
 		}

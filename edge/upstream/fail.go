@@ -37,11 +37,8 @@ func (a *Answer) fail(ctx context.Context, c Call, err error) {
 	if cause != nil && !errors.Is(cause, errTimeout) {
 		panic(http.ErrAbortHandler) // the client left: there is nobody to tell, and net/http would say 200
 	}
-	reason := policy.UpstreamBadResponse
-	switch {
-	case errors.Is(cause, errTimeout):
-		reason = policy.UpstreamTimeout
-	default:
+	reason := policy.UpstreamTimeout
+	if !errors.Is(cause, errTimeout) {
 		reason = classify(err)
 	}
 	a.Denial = &exchange.Denial{Outcome: exchange.Allowed, Reason: reason, Err: err}

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -61,7 +62,7 @@ func (f *Forwarder) tunnel(ctx context.Context, w *listener.Response, transport 
 
 // accepted checks what RFC 6455 section 4.1 has a client check of the server's answer.
 func accepted(h http.Header, key string) bool {
-	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11")) //nolint:gosec // RFC 6455 says so; nothing is kept safe by it
 	return strings.EqualFold(h.Get("Upgrade"), "websocket") && len(h["Upgrade"]) == 1 &&
 		strings.Contains(strings.ToLower(strings.Join(h["Connection"], ",")), "upgrade") &&
 		h.Get("Sec-WebSocket-Accept") == base64.StdEncoding.EncodeToString(sum[:])
@@ -76,9 +77,7 @@ func (f *Forwarder) declined(ctx context.Context, w *listener.Response, res *htt
 	for _, name := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade", "Trailer", "Te"} {
 		res.Header.Del(name)
 	}
-	for name, values := range res.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), res.Header)
 	w.WriteHeader(res.StatusCode)
 	buffer := f.buffers.Get()
 	defer f.buffers.Put(buffer)
@@ -132,19 +131,19 @@ func (s *socket) run(ctx context.Context, buffered *bufio.Reader) error {
 	var err error
 	select {
 	case err = <-up:
-		s.server.Close()
+		_ = s.server.Close()
 		<-down
 	case err = <-down:
-		s.client.Close()
+		_ = s.client.Close()
 		<-up
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 		// Closing the upstream ends its copying after at most one more write, which a client that takes nothing may not hold up.
-		s.server.Close()
+		_ = s.server.Close()
 		_ = s.client.SetWriteDeadline(time.Now().Add(time.Second))
 		<-down
 		s.sayWhy(err)
-		s.client.Close()
+		_ = s.client.Close()
 		<-up
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {

@@ -62,8 +62,8 @@ func TestPrecedence(t *testing.T) {
 
 func TestFaultsAreToldAtOnce(t *testing.T) {
 	t.Parallel()
-	_, err := parse(t, "nmae: x\nhelp: y\nsecret: hunter2\n", nil)
-	for _, want := range []string{`"nmae" is no setting`, `"help" is no setting`, `"secret" is no setting`} {
+	_, err := parse(t, "naem: x\nhelp: y\nsecret: hunter2\n", nil)
+	for _, want := range []string{`"naem" is no setting`, `"help" is no setting`, `"secret" is no setting`} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v does not say %s", err, want)
 		}

@@ -84,10 +84,10 @@ func Run(ctx context.Context, env process.Env) error {
 	if err := from.Faults(err); err != nil {
 		return &process.Exit{Status: 2, Err: err}
 	}
-	c.log.Info("starting", "version", version, slog.Group("settings",
-		"sync-url", o.SyncURL, "data-dir", o.DataDir, "listen", o.Listen, "public-port", c.publicPort, "health-listen", o.HealthListen,
-		"tls-cert", o.TLSCert, "redis-addr", o.RedisAddr, "redis-password", redacted(c.redisPassword), "name", o.Name, "region", o.Region,
-		"drain-delay", o.DrainDelay.String(), "drain-timeout", o.DrainTimeout.String(), "log-format", o.LogFormat, "log-level", o.LogLevel))
+	c.log.InfoContext(ctx, "starting", "version", version, slog.Group("settings",
+		"sync_url", o.SyncURL, "data_dir", o.DataDir, "listen", o.Listen, "public_port", c.publicPort, "health_listen", o.HealthListen,
+		"tls_cert", o.TLSCert, "redis_addr", o.RedisAddr, "redis_password", redacted(c.redisPassword), "name", o.Name, "region", o.Region,
+		"drain_delay", o.DrainDelay.String(), "drain_timeout", o.DrainTimeout.String(), "log_format", o.LogFormat, "log_level", o.LogLevel))
 	return c.run(ctx)
 }
 
