@@ -41,7 +41,7 @@ func (h *Handlers) Report(ctx context.Context, m *edgev1.ReportRequest) (*edgev1
 	}
 	served := h.cfg.Publisher.Serves(edge.PoolUID)
 	from := report.Edge{UID: edge.EdgeUID, Name: edge.Name, Boot: m.BootId}
-	response := &edgev1.ReportResponse{}
+	var batches []report.Batch
 	for i, batch := range m.Batches {
 		tenant := controlplane.UID(batch.TenantUid)
 		if !slices.Contains(served, tenant) {
@@ -52,12 +52,19 @@ func (h *Handlers) Report(ctx context.Context, m *edgev1.ReportRequest) (*edgev1
 		if err != nil {
 			return nil, invalid(fmt.Sprintf("batches[%d].records", i), err.Error())
 		}
-		stored, err := h.cfg.Reports.Ingest(ctx, from, *b)
-		if err != nil {
-			return nil, err
+		batches = append(batches, *b)
+	}
+	all, err := h.cfg.Reports.Ingest(ctx, from, batches)
+	if err != nil {
+		return nil, err
+	}
+	response := &edgev1.ReportResponse{}
+	for i, stored := range all {
+		if stored == nil {
+			continue
 		}
 		response.Stored = append(response.Stored, &edgev1.Stored{
-			TenantUid: batch.TenantUid, ThroughSeq: stored.ThroughSeq, Urgent: stored.Urgent, Enforced: stored.Enforced,
+			TenantUid: string(batches[i].Tenant), ThroughSeq: stored.ThroughSeq, Urgent: stored.Urgent, Enforced: stored.Enforced,
 		})
 	}
 	return response, nil

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
@@ -22,8 +24,10 @@ import (
 const MaxRecords = 1_000
 
 const (
-	// enforceWithin is how long a report that ends a session waits for the other edges.
+	// enforceWithin is how long a report that ends sessions waits for the other edges, of all its tenants together.
 	enforceWithin = 2 * time.Second
+	// maxWaiting is for how many tenants at a time: each asks the database.
+	maxWaiting = 64
 	// longestSession bounds what an edge says of a session's end.
 	longestSession = 30 * 24 * time.Hour
 	// The day of a record decides which partition it is in: a clock that is off by more than this is not believed.
@@ -70,8 +74,50 @@ type Stored struct {
 	Enforced   bool  // every accountable edge has it
 }
 
-// Ingest stores a batch. Who calls has checked that the edge's pool serves the tenant.
-func (s *Service) Ingest(ctx context.Context, edge Edge, b Batch) (*Stored, error) {
+// Ingest stores batches and returns what came of each; nil for one that could not be stored, which the edge sends again.
+// It fails only if none could be: one tenant's trouble must not keep an edge from reporting of the others. Who calls has
+// checked that the edge's pool serves the tenants.
+func (s *Service) Ingest(ctx context.Context, edge Edge, batches []Batch) ([]*Stored, error) {
+	ctx, cancel := leaveTimeToAnswer(ctx)
+	defer cancel()
+	all := make([]*Stored, len(batches))
+	var ended []waiting
+	var failure error
+	done := 0
+	for i, b := range batches {
+		revision, err := s.store(ctx, edge, b)
+		if err != nil {
+			failure = err
+			if ctx.Err() != nil {
+				break
+			}
+			s.cfg.Log.ErrorContext(ctx, "store a report", "tenant_uid", string(b.Tenant), "edge", edge.Name, "error", err)
+			continue
+		}
+		done++
+		all[i] = &Stored{ThroughSeq: b.ThroughSeq, Urgent: revision.Number}
+		if revision.Number > 0 {
+			ended = append(ended, waiting{b.Tenant, revision, all[i]})
+		}
+	}
+	if done == 0 && failure != nil {
+		return nil, failure
+	}
+	s.await(ctx, ended)
+	return all, nil
+}
+
+// leaveTimeToAnswer ends a little before the caller gives up: what is stored but not said is stored again, and again.
+func leaveTimeToAnswer(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-time.Until(deadline)/10))
+}
+
+// store stores a batch and returns the revision that ends the sessions that ended; the zero Revision if none did.
+func (s *Service) store(ctx context.Context, edge Edge, b Batch) (controlplane.Revision, error) {
 	now := s.cfg.Now()
 	for i := range b.Events {
 		e := &b.Events[i]
@@ -82,7 +128,7 @@ func (s *Service) Ingest(ctx context.Context, edge Edge, b Batch) (*Stored, erro
 	}
 	system := s.cfg.DB.System()
 	if err := system.InsertEvents(ctx, b.Tenant, edge.UID, edge.Boot, b.Events); err != nil {
-		return nil, fmt.Errorf("store access events of edge %s: %w", edge.UID, err)
+		return controlplane.Revision{}, fmt.Errorf("store access events of edge %s: %w", edge.UID, err)
 	}
 	var ended []store.SessionEvent
 	for i := range b.Sessions {
@@ -98,22 +144,42 @@ func (s *Service) Ingest(ctx context.Context, edge Edge, b Batch) (*Stored, erro
 	// "Sign out of this app" ends one cookie, "h_…". It becomes a revocation like any end, and is no session to list.
 	sessions := slices.DeleteFunc(slices.Clone(b.Sessions), func(e store.SessionEvent) bool { return strings.HasPrefix(e.SID, cookiePrefix) })
 	if err := system.UpsertSessions(ctx, b.Tenant, sessions); err != nil {
-		return nil, fmt.Errorf("store session events of edge %s: %w", edge.UID, err)
+		return controlplane.Revision{}, fmt.Errorf("store session events of edge %s: %w", edge.UID, err)
 	}
-	stored := &Stored{ThroughSeq: b.ThroughSeq}
 	if len(ended) == 0 {
-		return stored, nil
+		return controlplane.Revision{}, nil
 	}
-	revision, err := s.revoke(ctx, edge, b.Tenant, ended)
-	if err != nil {
-		return nil, err
+	return s.revoke(ctx, edge, b.Tenant, ended)
+}
+
+// waiting is a revision that ends sessions, and where it is noted that every edge has it.
+type waiting struct {
+	tenant   controlplane.UID
+	revision controlplane.Revision
+	stored   *Stored
+}
+
+// await waits for all revisions at once, so that an edge which takes none costs a report enforceWithin and no more.
+func (s *Service) await(ctx context.Context, ended []waiting) {
+	ctx, cancel := context.WithTimeout(ctx, enforceWithin)
+	defer cancel()
+	var group errgroup.Group
+	group.SetLimit(maxWaiting)
+	for _, w := range ended {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			enforced, err := s.cfg.Enforced(ctx, w.tenant, w.revision, enforceWithin)
+			if err != nil && ctx.Err() == nil {
+				// It is committed, so it will be enforced; that we cannot say when is no reason to have it reported again.
+				s.cfg.Log.ErrorContext(ctx, "wait for a session's end", "tenant_uid", string(w.tenant), "revision", w.revision.String(), "error", err)
+			}
+			w.stored.Enforced = err == nil && enforced
+			return nil
+		})
 	}
-	stored.Urgent = revision.Number
-	if stored.Enforced, err = s.cfg.Enforced(ctx, b.Tenant, revision, enforceWithin); err != nil {
-		// It is committed, so it will be enforced; that we cannot say when is no reason to have it reported again.
-		s.cfg.Log.ErrorContext(ctx, "wait for a session's end", "tenant_uid", string(b.Tenant), "revision", revision.String(), "error", err)
-	}
-	return stored, nil
+	_ = group.Wait() // none of them fails
 }
 
 // revoke puts the sessions' ends on the urgent lane and returns the revision by which all of them are there.

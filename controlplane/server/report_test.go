@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -160,4 +161,63 @@ func TestReport(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// An edge that takes nothing, or a tenant that cannot be written, must not keep another edge from reporting of the rest.
+func TestReportWaitsOnceForAllTenants(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	var ids []string
+	var uids []controlplane.UID
+	for i := range 7 {
+		ids = append(ids, fmt.Sprintf("t%d", i))
+		uids = append(uids, storetest.Tenant(t, w.db, ids[i]))
+	}
+	w.put(controlplane.PlatformUID, pool("good", false, ids...))
+	w.put(controlplane.PlatformUID, pool("bad", false, ids...))
+	r := w.replica()
+	e, other := w.edge(r, "good", "eu-1"), w.edge(r, "bad", "us-1")
+	for _, one := range []*edge{e, other} {
+		one.connect(r)
+		for _, uid := range uids {
+			one.until("urgent", func() bool { s := one.sites[string(uid)]; return s != nil && s.urgent["Keyset/ticket"] != nil })
+		}
+	}
+	other.mu.Lock()
+	other.refuse = func(*edgev1.Update) edgev1.RefusedReason { return edgev1.RefusedReason_REFUSED_REASON_BAD_ROOT }
+	other.mu.Unlock()
+
+	report := func(within time.Duration, sid string) []*edgev1.Stored {
+		t.Helper()
+		var batches []*edgev1.Batch
+		for _, uid := range uids {
+			batches = append(batches, &edgev1.Batch{TenantUid: string(uid), Records: []*edgev1.Record{
+				access(1, time.Now()), session(2, edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED, sid),
+			}})
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		defer cancel()
+		began := time.Now()
+		response, err := e.api(r).Report(ctx, &edgev1.ReportRequest{BootId: "boot-1", Batches: batches})
+		if err != nil {
+			t.Fatalf("after %s: %v", time.Since(began), err)
+		}
+		for _, stored := range response.Stored {
+			if stored.ThroughSeq != 2 || stored.Urgent == 0 || stored.Enforced {
+				t.Errorf("stored: %v", stored)
+			}
+		}
+		return response.Stored
+	}
+	if stored := report(10*time.Second, "s_1"); len(stored) != len(uids) {
+		t.Errorf("%d of %d tenants are stored", len(stored), len(uids))
+	}
+
+	admin := w.superuser()
+	admin.exec("BEGIN")
+	admin.exec("SELECT FROM head WHERE tenant_uid = '" + string(uids[3]) + "' FOR UPDATE")
+	if stored := report(4*time.Second, "s_2"); len(stored) != 3 {
+		t.Errorf("%d tenants are stored before the one that cannot be", len(stored))
+	}
+	admin.exec("ROLLBACK")
 }
