@@ -287,6 +287,10 @@ func TestTokenEnds(t *testing.T) {
 	want(200, "")
 	account(func(a *edgev1.ServiceAccount) { a.Disabled = true })
 	want(401, "identity.disabled")
+	p := problemOf(t, e.Get(t, api+"/v1/x", edgetest.CI.Bearer()))
+	if p["principal"] != nil || p["operation"] != nil || e.Record(t, edgetest.Acme, p["decision_id"].(string)).GetPrincipal().GetSubject() != "serviceAccount:ci" {
+		t.Errorf("whoever holds a token that is over is told %v", p)
+	}
 	account(func(a *edgev1.ServiceAccount) { a.Tokens[0].ExpireTime.Seconds = time.Now().Unix() - 1 })
 	want(401, "identity.expired")
 	account(func(*edgev1.ServiceAccount) {})
@@ -315,4 +319,27 @@ func TestDocuments(t *testing.T) {
 	if len(up.Bytes()) != 0 {
 		t.Error("a reserved path reached the upstream")
 	}
+}
+
+// When it cannot be told whose a cookie is, nobody is a stranger for that: what is for anyone is answered, and everything
+// else waits.
+func TestSessionThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	e, up := start(t)
+	e.Apply(t, edgetest.Acme, edgev1.Lane_LANE_URGENT, edgetest.Change{Remove: []string{"Keyset/ticket"}})
+	cookie := http.Header{"Cookie": {"theirs=1; __Host-sp=a.b"}, "Accept": {"text/html"}}
+	if res := e.Get(t, api+"/v1/status", cookie); res.StatusCode != 200 {
+		t.Errorf("a page for anyone: %d", res.StatusCode)
+	}
+	res := e.Get(t, wiki+"/", cookie)
+	if res.StatusCode != 503 || res.Header.Get("Retry-After") == "" || res.Header.Get("Location") != "" || res.Header.Get("Set-Cookie") != "" {
+		t.Errorf("got %d %v", res.StatusCode, res.Header)
+	}
+	if res := e.Get(t, wiki+"/", http.Header{"Cookie": cookie["Cookie"]}); problemOf(t, res)["reason"] != "unavailable.key" {
+		t.Errorf("got %s", res.Text)
+	}
+	if got := up.Received()[0].Get("Cookie"); got != "theirs=1" {
+		t.Errorf("the upstream got the cookies %q", got)
+	}
+	e.Oracles(t, up)
 }

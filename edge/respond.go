@@ -89,7 +89,7 @@ func (x *transaction) problem(d *exchange.Denial) []byte {
 		Type: "urn:sallyport:reason:" + string(d.Reason), Title: title(d), Status: d.StatusCode(),
 		Reason: string(d.Reason), DecisionID: x.DecisionID(),
 	}
-	if x.caller != nil {
+	if x.known(d) {
 		p.Detail, p.Principal, p.Operation, p.Remediation = x.detail(d), x.caller.Subject, x.operation, x.remediation(d)
 		if x.App != nil {
 			p.App = x.App.ID
@@ -100,6 +100,12 @@ func (x *transaction) problem(d *exchange.Denial) []byte {
 		panic("edge: " + err.Error()) // strings and a number always encode
 	}
 	return append(body, '\n')
+}
+
+// known reports whether the answer goes to somebody, and not to a stranger: whoever holds a credential that is over is one,
+// though the record says whose it was.
+func (x *transaction) known(d *exchange.Denial) bool {
+	return x.caller != nil && d.Outcome != exchange.Authenticates
 }
 
 type problem struct {
@@ -129,7 +135,7 @@ func (x *transaction) page(d *exchange.Denial) page.Denied {
 			p.Detail = "Nothing that you sent was kept. Sign in, and send it again."
 		}
 	}
-	if c := x.caller; c != nil {
+	if c := x.caller; x.known(d) {
 		p.Detail, p.Operation = x.lead(d), x.operation
 		if p.Principal = c.Email; p.Principal == "" {
 			p.Principal = c.Name
