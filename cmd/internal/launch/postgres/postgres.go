@@ -203,23 +203,9 @@ func initialise(ctx context.Context, binaries, data, password string, as account
 			return err
 		}
 	}
-	output := &launch.Tail{}
-	cmd := command(filepath.Join(binaries, "initdb"), "--pgdata="+unfinished, "--username="+superuser, "--pwfile="+passwordFile,
-		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions")
-	cmd.SysProcAttr = as.attr()
-	cmd.Stdout, cmd.Stderr = output, output
-	child, err := launch.Start(cmd, syscall.SIGKILL)
-	if err != nil {
-		return as.explain(fmt.Errorf("run initdb: %w", err))
-	}
-	select {
-	case <-child.Done():
-	case <-ctx.Done():
-		child.Stop()
-		return fmt.Errorf("run initdb: %w", context.Cause(ctx))
-	}
-	if err := child.Wait(); err != nil {
-		return fmt.Errorf("run initdb: %w: %s", err, output.LastLines(3))
+	if err := initdb(ctx, binaries, as, "--pgdata="+unfinished, "--username="+superuser, "--pwfile="+passwordFile,
+		"--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--no-instructions"); err != nil {
+		return err
 	}
 	if err := os.Rename(unfinished, data); err != nil {
 		return fmt.Errorf("make the database: %w", err)

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 }
 
 func parent(dir string) {
-	binaries, err := FindBinaries("")
+	binaries, err := FindBinaries(os.Getenv("POSTGRES_TEST_BINARIES"))
 	if err == nil {
 		fmt.Println("starting")
 		_, err = Start(context.Background(), Config{Dir: dir, Binaries: binaries})
@@ -242,7 +242,8 @@ func TestKilledParent(t *testing.T) {
 			t.Logf("seed %d", seed)
 			random := rand.New(rand.NewPCG(seed, 0))
 			for range 8 {
-				kill(t, dir, time.Duration(random.IntN(900))*time.Millisecond)
+				after := time.Duration(random.IntN(900)) * time.Millisecond
+				kill(t, dir, func() <-chan time.Time { return time.After(after) })
 				launchtest.AwaitNothingOf(t, dir)
 			}
 			start(t, Config{Dir: dir}).Stop()
@@ -250,8 +251,57 @@ func TestKilledParent(t *testing.T) {
 	}
 }
 
-// kill runs the parent and kills it that long after it began.
-func kill(t *testing.T, dir string, after time.Duration) {
+// What initdb starts for its work does not notice that initdb is gone before it is done, which on a busy machine takes
+// long; this one is never done.
+func TestKilledParentOfInitdb(t *testing.T) {
+	for name, dir := range places(t) {
+		t.Run(name, func(t *testing.T) {
+			binaries := filepath.Join(filepath.Dir(dir), "bin")
+			if err := os.Mkdir(binaries, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			begun := filepath.Join(binaries, "begun")
+			for program, script := range map[string]string{
+				"initdb":   `cd "${0%/*}" && ./postgres & wait`,
+				"postgres": `: >"${0%/*}/begun"; while :; do sleep 1; done`,
+			} {
+				if err := os.WriteFile(filepath.Join(binaries, program), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Chmod(binaries, 0o777); err != nil { // another account writes there
+				t.Fatal(err)
+			}
+			t.Setenv("POSTGRES_TEST_BINARIES", binaries)
+			kill(t, dir, func() <-chan struct{} { return appears(t, begun) })
+			launchtest.AwaitNothingOf(t, filepath.Dir(dir))
+		})
+	}
+}
+
+// appears returns a channel that is closed once the file is there.
+func appears(t *testing.T, path string) <-chan struct{} {
+	there := make(chan struct{})
+	go func() {
+		defer close(there)
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-t.Context().Done():
+				return
+			case <-tick.C:
+			}
+			if _, err := os.Stat(path); err == nil {
+				return
+			}
+		}
+	}()
+	return there
+}
+
+// kill runs the parent, and kills it when the channel that begun returns says so.
+func kill[T any](t *testing.T, dir string, begun func() <-chan T) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "POSTGRES_TEST_PARENT="+dir)
@@ -269,8 +319,8 @@ func kill(t *testing.T, dir string, after time.Duration) {
 	}
 	lines := bufio.NewScanner(stdout)
 	lines.Scan() // "starting"
-	timer := time.AfterFunc(after, func() { _ = cmd.Process.Signal(syscall.SIGKILL) })
-	defer timer.Stop()
+	<-begun()
+	_ = cmd.Process.Signal(syscall.SIGKILL)
 	for lines.Scan() {
 		if got := lines.Text(); got != "ready" {
 			t.Errorf("the parent says: %s", got)
