@@ -55,7 +55,7 @@ test: ## Check everything, and install what that needs: generated code, lint, te
 
 .PHONY: parts
 parts:
-	@.ci/parts go node cc postgres redis chromium fonts
+	@.ci/parts go node cc postgres redis nginx chromium fonts
 	@$(MAKE) -s web/node_modules
 
 .PHONY: unit
