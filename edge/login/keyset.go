@@ -139,7 +139,8 @@ func (k *keySet) get(ctx context.Context) (err error) {
 			k.failed = k.now()
 		}
 	}()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, k.url, nil)
+	// Not cancelled with whoever happened to ask: the keys, and a failure to read them, are everybody's.
+	req, err := http.NewRequestWithContext(context.WithoutCancel(ctx), http.MethodGet, k.url, nil)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errProvider, err)
 	}

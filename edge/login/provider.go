@@ -195,7 +195,9 @@ func (p *provider) read(ctx context.Context) error {
 	if p.failure != nil && p.now().Sub(p.failedAt) < failurePause {
 		return p.failure
 	}
-	m, jwks, err := p.discover(ctx)
+	// What is learnt is for everybody who signs in here, so one client that hangs up must not make it fail. The HTTP client
+	// has a time limit of its own.
+	m, jwks, err := p.discover(context.WithoutCancel(ctx))
 	if err != nil {
 		p.failure, p.failedAt = fmt.Errorf("%w: %w", errProvider, err), p.now()
 		return p.failure

@@ -53,14 +53,14 @@ func (l *Login) doSignOut(ctx context.Context, req *exchange.Request) (*exchange
 		return nil, denial
 	}
 	said := page.SignedOut{TenantName: req.Site.DisplayName, AppName: appName(req), Everything: scope == session.OfEverything}
-	switch now.State {
+	switch {
+	case now.Endable():
+		// Also what this app does not accept any more: its idle limit may be the shorter one, and the Session lives on.
+		said.Everywhere = l.sessions.End(ctx, req.Site, now, scope, req.ClientIP, req.Now)
+	case now.State == session.Live || now.State == session.Unavailable:
+		return nil, exchange.Unavailable(now.Reason, failurePause, now.Err)
 	default:
 		said.Nobody = true
-	case session.Live, session.Unavailable:
-		if !now.Endable() {
-			return nil, exchange.Unavailable(now.Reason, failurePause, now.Err)
-		}
-		said.Everywhere = l.sessions.End(ctx, req.Site, now, scope, req.ClientIP, req.Now)
 	}
 	cookies := []*http.Cookie{session.Forget(), drop(roundName)}
 	if form.Get("then") == "sign-in" && l.canSignIn(req.Site, policy.IdentityNone) == nil {

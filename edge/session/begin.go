@@ -49,7 +49,7 @@ func (s *Sessions) Begin(ctx context.Context, site *snapshot.Site, host string, 
 		Groups: hashGroups(site.TenantUID, who.IDPUID, groups), GroupsOverflow: !who.GroupsComplete,
 		Acr: cut(who.ACR, maxACR), Amr: cutAll(who.AMR, maxAMR), BeganMs: now.UnixMilli(), ClaimsAtMs: now.UnixMilli(),
 		IdleMs: limits.Idle.Milliseconds(), ExpireMs: now.Add(limits.Absolute).UnixMilli(),
-		UrgentAtMint: site.Version.Urgent, LineageAtMint: site.Version.Lineage, HomeRegion: s.cfg.Region,
+		UrgentAtMint: site.Version.Urgent, LineageAtMint: site.Version.UrgentLineage, HomeRegion: s.cfg.Region,
 	}
 	rand.Read(p.Sid)
 	if !who.AuthTime.IsZero() {

@@ -334,3 +334,22 @@ func must(t testing.TB, err error) {
 		t.Fatal(err)
 	}
 }
+
+// Restore goes back to an earlier point in a later history, as a restored database does, without revocations. Only the
+// config lane has arrived then; the urgent lane follows when the returned function is called.
+func (w *World) Restore(uid string) (arrive func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t := w.tenants[uid]
+	t.lineage, t.urgent, t.config = "2", 5, 50
+	t.resources[edgev1.Lane_LANE_URGENT] = slices.DeleteFunc(t.resources[edgev1.Lane_LANE_URGENT], func(m proto.Message) bool {
+		_, revocation := m.(*edgev1.Revocation)
+		return revocation
+	})
+	w.publish(uid, edgev1.Lane_LANE_CONFIG)
+	return func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.publish(uid, edgev1.Lane_LANE_URGENT)
+	}
+}
