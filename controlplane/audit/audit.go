@@ -5,6 +5,7 @@ package audit
 
 import (
 	"context"
+	"sync"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
@@ -17,13 +18,16 @@ type Config struct {
 
 // Service reads the audit.
 type Service struct {
-	db    *store.DB
-	tails chan struct{} // a place for each that runs
+	db *store.DB
+
+	mu    sync.Mutex
+	total int                      // of the tails that run
+	tails map[controlplane.UID]int // the same by the tenant of who asked
 }
 
 // New makes a Service.
 func New(config Config) *Service {
-	return &Service{db: config.DB, tails: make(chan struct{}, maxTails)}
+	return &Service{db: config.DB, tails: map[controlplane.UID]int{}}
 }
 
 // Event is one access event; Event.Event is its API form, in JSON.

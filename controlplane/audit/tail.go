@@ -12,37 +12,54 @@ import (
 )
 
 const (
-	maxTails = 64                     // at a time, of one process
-	poll     = 250 * time.Millisecond // what a tail is late at most
-	page     = 200
+	maxTails       = 64                     // at a time, of one process
+	maxTenantTails = 8                      // of these, of one tenant's callers
+	longest        = time.Hour              // one tail
+	askAgain       = 5 * time.Second        // how long a tail outlives the right to it
+	poll           = 250 * time.Millisecond // what a tail is late at most
+	page           = 200
 	// overlap is how far back a tail looks for events that were stored before those that it has seen, by transactions that
 	// ended after them.
 	overlap = 5 * time.Second
 )
 
-// tail calls next again and again until the context ends. ready is called once next has found out where the tail begins.
-func (s *Service) tail(ctx context.Context, ready func() error, next func() error) error {
-	select {
-	case s.tails <- struct{}{}:
-		defer func() { <-s.tails }()
-	default:
-		return &controlplane.Error{
-			Kind: controlplane.Exhausted, Reason: controlplane.ReasonQuota, RetryAfter: time.Minute,
-			Message: "too many tails are open", Metadata: map[string]string{"quota": "tails", "limit": fmt.Sprint(maxTails)},
-		}
+// Asker is who asks for a tail, for as long as it lasts.
+type Asker struct {
+	Caller *controlplane.Caller
+	// Again asks once more whether they may have it: a token that is gone, or a role, ends the tail.
+	Again func(context.Context) error
+	// Ready is called once the tail has found out where it begins.
+	Ready func() error
+}
+
+// tail calls next again and again until the context ends, the asker may not have it any more, or it is too old.
+func (s *Service) tail(ctx context.Context, asker Asker, next func() error) error {
+	leave, err := s.enter(asker.Caller)
+	if err != nil {
+		return err
 	}
+	defer leave()
 	if err := next(); err != nil {
 		return err
 	}
-	if err := ready(); err != nil {
+	if err := asker.Ready(); err != nil {
 		return err
 	}
-	ticker := time.NewTicker(poll)
+	ticker, again, end := time.NewTicker(poll), time.NewTicker(askAgain), time.NewTimer(longest)
 	defer ticker.Stop()
+	defer again.Stop()
+	defer end.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-end.C:
+			return quota("a tail ends after an hour: open another one", "tail-age", longest.String(), 0)
+		case <-again.C:
+			if err := asker.Again(ctx); refusal(err) {
+				return err
+			}
+			continue
 		case <-ticker.C:
 		}
 		if err := next(); err != nil {
@@ -51,13 +68,53 @@ func (s *Service) tail(ctx context.Context, ready func() error, next func() erro
 	}
 }
 
-// TailChanges sends each change that is committed from now on, in the order of its lane, until the context ends.
-func (s *Service) TailChanges(ctx context.Context, caller *controlplane.Caller, scope controlplane.Scope, ready func() error, send func(*Change) error) error {
-	if err := caller.Enter(scope.UID); err != nil {
+// refusal reports whether an error says no. That it cannot be asked says nothing.
+func refusal(err error) bool {
+	switch controlplane.KindOf(err) {
+	case controlplane.Unauthenticated, controlplane.Denied, controlplane.NotFound:
+		return true
+	default:
+		return false
+	}
+}
+
+// enter takes a place for a tail. Operators are bounded by the total alone: they look into all tenants.
+func (s *Service) enter(caller *controlplane.Caller) (leave func(), err error) {
+	of := caller.TenantUID
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.total >= maxTails {
+		return nil, quota("too many tails are open", "tails", fmt.Sprint(maxTails), time.Minute)
+	}
+	if s.tails[of] >= maxTenantTails && !caller.Operator() {
+		return nil, quota("too many tails of this tenant are open", "tenant-tails", fmt.Sprint(maxTenantTails), time.Minute)
+	}
+	s.total++
+	s.tails[of]++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.total--
+		if s.tails[of]--; s.tails[of] == 0 {
+			delete(s.tails, of)
+		}
+	}, nil
+}
+
+func quota(message, name, limit string, retry time.Duration) error {
+	return &controlplane.Error{
+		Kind: controlplane.Exhausted, Reason: controlplane.ReasonQuota, RetryAfter: retry,
+		Message: message, Metadata: map[string]string{"quota": name, "limit": limit},
+	}
+}
+
+// TailChanges sends each change that is committed from now on, in the order of its lane, until the context ends, or the right to it.
+func (s *Service) TailChanges(ctx context.Context, asker Asker, scope controlplane.Scope, send func(*Change) error) error {
+	if err := asker.Caller.Enter(scope.UID); err != nil {
 		return err
 	}
 	var at []controlplane.Revision // newest that was sent, of each lane
-	return s.tail(ctx, ready, func() error {
+	return s.tail(ctx, asker, func() error {
 		var found []Change
 		err := s.db.Read(ctx, scope.UID, func(tx *store.TenantTx) error {
 			head := tx.Head()
@@ -96,16 +153,16 @@ func (s *Service) TailChanges(ctx context.Context, caller *controlplane.Caller, 
 	})
 }
 
-// TailEvents sends each access event that arrives from now on, until the context ends.
-func (s *Service) TailEvents(ctx context.Context, caller *controlplane.Caller, scope controlplane.Scope, app, outcome string, ready func() error, send func(*Event) error) error {
-	if err := caller.Enter(scope.UID); err != nil {
+// TailEvents sends each access event that arrives from now on, until the context ends, or the right to it.
+func (s *Service) TailEvents(ctx context.Context, asker Asker, scope controlplane.Scope, app, outcome string, send func(*Event) error) error {
+	if err := asker.Caller.Enter(scope.UID); err != nil {
 		return err
 	}
 	t := &eventTail{
 		seen: map[string]time.Time{}, newest: time.Now().Add(-overlap),
 		query: store.AccessEventQuery{App: app, Outcome: outcome, Limit: page},
 	}
-	return s.tail(ctx, ready, func() error {
+	return s.tail(ctx, asker, func() error {
 		var found []Event
 		err := s.db.Read(ctx, scope.UID, func(tx *store.TenantTx) error {
 			var err error

@@ -283,6 +283,45 @@ func TestTailOfChanges(t *testing.T) {
 	}
 }
 
+// A tail lasts for as long as the right to it, and not for as long as the connection.
+func TestATailEndsWithItsToken(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	type tail interface {
+		Receive() bool
+		Err() error
+	}
+	tails := map[string]tail{}
+	for _, id := range []string{"gone", "demoted"} {
+		auditor := s.member(t, s.acme, "tenants/acme", id, controlplane.Auditor, nil)
+		changes, err := auditor.audit.TailChanges(ctx, &v1.TailChangesRequest{Parent: "tenants/acme"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer changes.Close()
+		changes.ResponseHeader()
+		events, err := auditor.audit.TailAccessEvents(ctx, &v1.TailAccessEventsRequest{Parent: "tenants/acme"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer events.Close()
+		events.ResponseHeader()
+		tails[id+", changes"], tails[id+", events"] = changes, events
+	}
+	call(t, s.acme.apiTokens.DeleteApiToken, &v1.DeleteApiTokenRequest{Name: "tenants/acme/apiTokens/gone"})
+	call(t, s.acme.members.UpdateMember, &v1.UpdateMemberRequest{Member: &v1.Member{Name: "tenants/acme/members/demoted", Role: v1.AdminRole_ADMIN_ROLE_VIEWER}})
+	for name, tail := range tails {
+		for tail.Receive() {
+		}
+		want := map[bool]string{true: "TOKEN_INVALID", false: "ROLE_REQUIRED"}[strings.HasPrefix(name, "gone")]
+		if f := read(t, tail.Err()); f.reason != want {
+			t.Errorf("%s: it ends with %+v, want %s", name, f, want)
+		}
+	}
+}
+
 func TestAccessEvents(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

@@ -55,7 +55,7 @@ func (s audits) TailAccessEvents(ctx context.Context, r *v1.TailAccessEventsRequ
 		return err
 	}
 	ready := func() error { return stream.Send(nil) }
-	return s.Audit.TailEvents(ctx, callerOf(ctx), scope, r.GetApp(), r.GetOutcome(), ready, func(e *audit.Event) error {
+	return s.Audit.TailEvents(ctx, asker(ctx, scope, ready), scope, r.GetApp(), r.GetOutcome(), func(e *audit.Event) error {
 		m, err := eventMessage(e)
 		if err != nil {
 			return err
@@ -98,13 +98,25 @@ func (s audits) TailChanges(ctx context.Context, r *v1.TailChangesRequest, strea
 		return err
 	}
 	ready := func() error { return stream.Send(nil) }
-	return s.Audit.TailChanges(ctx, callerOf(ctx), scope, ready, func(c *audit.Change) error {
+	return s.Audit.TailChanges(ctx, asker(ctx, scope, ready), scope, func(c *audit.Change) error {
 		m, err := configChange(c)
 		if err != nil {
 			return err
 		}
 		return stream.Send(&v1.TailChangesResponse{Change: m})
 	})
+}
+
+// asker goes through the gates again, with the credential that opened the tail.
+func asker(ctx context.Context, scope controlplane.Scope, ready func() error) audit.Asker {
+	e := eventOf(ctx)
+	return audit.Asker{Caller: e.caller, Ready: ready, Again: func(ctx context.Context) error {
+		caller, err := e.again(ctx)
+		if err != nil {
+			return err
+		}
+		return caller.Enter(scope.UID)
+	}}
 }
 
 // eventMessage reads a stored event. A field that this version does not know was stored by a newer one, and is left out.

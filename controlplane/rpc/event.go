@@ -21,10 +21,11 @@ type event struct {
 	procedure string
 	ip        netip.Addr
 	caller    *controlplane.Caller
-	scope     string // what the request was about: a tenant's name, or the platform
-	status    int    // HTTP's; 0 if nothing was answered
-	code      string // connect's, "" = ok
-	err       error  // with its cause: for the log only
+	again     func(context.Context) (*controlplane.Caller, error) // who calls as of now, if they still may: for what lasts
+	scope     string                                              // what the request was about: a tenant's name, or the platform
+	status    int                                                 // HTTP's; 0 if nothing was answered
+	code      string                                              // connect's, "" = ok
+	err       error                                               // with its cause: for the log only
 }
 
 type eventKey struct{}

@@ -124,6 +124,13 @@ func (a *api) authenticate(ctx context.Context, spec connect.Spec, _ connect.Pee
 	}
 	caller.IP, caller.RequestID, caller.Method = e.ip.String(), e.requestID, e.procedure
 	e.caller = caller
+	e.again = func(ctx context.Context) (*controlplane.Caller, error) {
+		caller, err := a.Authn.Authenticate(ctx, header.Values("Authorization"), e.ip)
+		if err != nil {
+			return nil, err
+		}
+		return caller, permit(caller, spec.Procedure)
+	}
 	return ctx, nil
 }
 
