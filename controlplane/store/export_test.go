@@ -3,7 +3,11 @@ package store
 import (
 	"fmt"
 	"testing"
+	"time"
 )
+
+// SetFeedDeadline makes operations of the feed's role end sooner.
+func (db *DB) SetFeedDeadline(d time.Duration) { db.system.feed.deadline = d }
 
 // Leaks looks at every idle connection of the API's pool, and returns what the user before left on it.
 func (db *DB) Leaks(t *testing.T) []string {

@@ -93,6 +93,38 @@ func TestUnreachableDatabaseIsUnavailable(t *testing.T) {
 	wantUnavailable(t, "nobody listens to migrate", store.Migrate(t.Context(), gone))
 }
 
+// A database that hangs is worse than one that is away: nothing breaks. What runs in the background has no caller to give up.
+func TestHangingDatabaseIsUnavailable(t *testing.T) {
+	t.Parallel()
+	urls := storetest.Database(t)
+	db := storetest.Open(t, urls)
+	acme := storetest.Tenant(t, db, "acme")
+	db.SetFeedDeadline(500 * time.Millisecond)
+	super := superuser(t, urls)
+	exec(t, super, `BEGIN`)
+	exec(t, super, `LOCK TABLE tenant, edge, edge_ack IN ACCESS EXCLUSIVE MODE`) // lock_timeout alone is 5 s
+	system := db.System()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	defer cancel()
+	operations := map[string]func() error{
+		"query":    func() error { _, err := system.Heads(ctx); return err },
+		"row":      func() error { _, err := system.TenantUID(ctx, "acme"); return err },
+		"exec":     func() error { return system.EdgeDeparted(ctx, newUID(t)) },
+		"batch":    func() error { return system.EdgesSeen(ctx, []store.EdgeSeen{{EdgeUID: newUID(t)}}) },
+		"snapshot": func() error { _, err := system.Snapshot(ctx, acme, 0, 0); return err },
+	}
+	for name, operation := range operations {
+		wantUnavailable(t, name, operation())
+	}
+	exec(t, super, `ROLLBACK`)
+	db.SetFeedDeadline(time.Minute)
+	for name, operation := range operations {
+		if err := operation(); err != nil {
+			t.Errorf("%s, once it answers again: %v", name, err)
+		}
+	}
+}
+
 func wantUnavailable(t *testing.T, name string, err error) {
 	t.Helper()
 	e, ok := errors.AsType[*controlplane.Error](err)

@@ -55,7 +55,9 @@ type Removed struct {
 // or older than removals are kept, gets everything of its lane as well. A tenant that is gone is NotFound.
 func (s *System) Snapshot(ctx context.Context, tenant controlplane.UID, sinceConfig, sinceUrgent int64) (*SnapshotRows, error) {
 	rows := &SnapshotRows{}
-	err := s.snapshot(ctx, tenant, sinceConfig, sinceUrgent, rows)
+	bound, cancel := s.feed.bound(ctx)
+	defer cancel()
+	err := s.snapshot(bound, tenant, sinceConfig, sinceUrgent, rows)
 	if err != nil {
 		return nil, translate(ctx, err)
 	}
@@ -63,7 +65,7 @@ func (s *System) Snapshot(ctx context.Context, tenant controlplane.UID, sinceCon
 }
 
 func (s *System) snapshot(ctx context.Context, tenant controlplane.UID, sinceConfig, sinceUrgent int64, out *SnapshotRows) error {
-	pg, err := begin(ctx, s.feed, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	pg, err := begin(ctx, s.feed.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 )
@@ -18,13 +17,17 @@ import (
 // report. Its role can do no more than that. What it returns must not reach an API caller but through a check of theirs.
 type System struct {
 	db   *DB
-	feed *pgxpool.Pool
+	feed *feedPool
 	log  *slog.Logger
 }
 
 // exec runs statements as one transaction, again if it collides.
 func (s *System) exec(ctx context.Context, doing string, batch *pgx.Batch) error {
-	return again(ctx, func() error { return wrap(doing, s.feed.SendBatch(ctx, batch).Close()) })
+	return again(ctx, func() error {
+		bound, cancel := s.feed.bound(ctx)
+		defer cancel()
+		return wrap(doing, s.feed.SendBatch(bound, batch).Close())
+	})
 }
 
 func collectHeads(rows pgx.Rows) ([]Head, error) {
