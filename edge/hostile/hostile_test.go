@@ -110,7 +110,7 @@ func (w *world) answered(t testing.TB, r *row, got outcome) {
 	}
 	fate := r.answers[len(r.answers)-1].fate
 	if fate == fateTorn {
-		return // the connection went on, or there would have been no next request
+		return
 	}
 	if got.fate != fate {
 		t.Errorf("%s: the connection is %s, want %s (answers: %+v)", r, got.fate, fate, got.replies)

@@ -124,7 +124,7 @@ func (w *world) sendHTTP2(t testing.TB, r *row, lines []string) outcome {
 		// The answer may be ahead of the farewell.
 		_, got.fate = f.receive(0)
 	}
-	if got.fate == fateClosed || want == fateClosed {
+	if got.fate == fateClosed || want == fateClosed || want == fateTorn {
 		return got
 	}
 	if err := f.headers(followStream, fieldsOf("GET", followHost(r.sni), follow), true); err != nil {

@@ -42,7 +42,8 @@ import (
 //	                    each answer.
 //	< alert NAME        the handshake fails
 //	< reset             the stream is reset (HTTP/2)
-//	< torn              … after the pipeline had begun, so there is a record, and there may be an answer: whichever is faster
+//	< torn              … after the pipeline had begun, so there is a record, and there may be an answer: whichever is faster.
+//	                    The connection may go on or not
 //	< nothing FATE      there is no answer
 //	<+ NAME: VALUE      the last answer has this header
 //	<- NAME             … and not this one
@@ -305,7 +306,7 @@ func (c *block) rows() []*row {
 				}
 				return out
 			}
-			r.send = put(s.lines)
+			r.send, r.sni = put(s.lines), put([]string{r.sni})[0]
 			r.answers = nil
 			for _, a := range c.answers {
 				a.has = put(a.has)
