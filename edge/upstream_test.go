@@ -23,6 +23,13 @@ func routed(t *testing.T, e *edgetest.Edge, urls ...string) {
 	t.Helper()
 	app := edgetest.API(urls[0])
 	app.Routes[0].UpstreamUrls = urls
+	e.Put(t, edgetest.Acme, app)
+}
+
+// hurried is a route to a server that has little time.
+func hurried(t *testing.T, e *edgetest.Edge, url string) {
+	t.Helper()
+	app := edgetest.API(url)
 	app.Routes[0].Timeout = durationpb.New(300 * time.Millisecond)
 	e.Put(t, edgetest.Acme, app)
 }
@@ -75,6 +82,9 @@ func TestUpstreamFails(t *testing.T) {
 		{"private", "http://10.0.0.1:8080", "upstream.forbidden_address", 502},
 	} {
 		routed(t, e, c.url)
+		if c.url == silent.URL() {
+			hurried(t, e, c.url)
+		}
 		res := e.Get(t, api+"/v1/x", edgetest.CI.Bearer())
 		p := problemOf(t, res)
 		if res.StatusCode != c.status || p["reason"] != c.reason {
