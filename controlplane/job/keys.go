@@ -175,10 +175,11 @@ func (k *Keys) tenant(ctx context.Context, head store.Head, pools []pool) error 
 		if err != nil || p.empty() {
 			return err
 		}
+		items := keyItems(p, pools) // before the keys get their revision, by which new ones are told apart
 		if err := tx.UpdateKeys(p.put, p.drop); err != nil {
 			return err
 		}
-		if err := tx.Record(store.Change{Lane: controlplane.Urgent, Caller: k.caller(head), Items: keyItems(p, pools)}); err != nil {
+		if err := tx.Record(store.Change{Lane: controlplane.Urgent, Caller: k.caller(head), Items: items}); err != nil {
 			return err
 		}
 		if !p.reseal {
