@@ -62,6 +62,10 @@ func (a *auditTailCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	audit := sallyportv1connect.NewAuditServiceClient(client.HTTP, client.URL)
+	// A refusal of a stream comes late. This one comes before we say that we follow.
+	if err := a.allowed(ctx, s, audit); err != nil {
+		return nowhere(err, s.parent(), "")
+	}
 	if a.Changes {
 		stream, err := audit.TailChanges(ctx, &sallyportv1.TailChangesRequest{Parent: s.parent()})
 		if err != nil {
@@ -80,12 +84,21 @@ func (a *auditTailCommand) Run(ctx context.Context, s *session) error {
 	})
 }
 
+func (a *auditTailCommand) allowed(ctx context.Context, s *session, audit sallyportv1connect.AuditServiceClient) error {
+	var err error
+	if a.Changes {
+		_, err = audit.ListChanges(ctx, &sallyportv1.ListChangesRequest{Parent: s.parent(), PageSize: 1})
+	} else {
+		_, err = audit.ListAccessEvents(ctx, &sallyportv1.ListAccessEventsRequest{Parent: s.parent(), PageSize: 1})
+	}
+	return err
+}
+
 // follow prints until the limit, the end, or Ctrl-C, which is how people end a tail and no error.
 func follow[M any](ctx context.Context, s *session, stream *connect.ServerStreamForClient[M], limit int, show func(*M) error) error {
 	defer stream.Close()
-	if !s.json {
-		s.progress("From now on, in %s. Ctrl-C ends it.\n", s.parent())
-	}
+	stream.ResponseHeader() // comes once nothing is missed any more
+	s.progress("From now on, in %s. Ctrl-C ends it.\n", s.parent())
 	for n := 0; (limit <= 0 || n < limit) && stream.Receive(); n++ {
 		if err := show(stream.Msg()); err != nil {
 			return err
@@ -131,6 +144,14 @@ func (a *auditListCommand) Run(ctx context.Context, s *session) error {
 	return nowhere(err, s.parent(), "")
 }
 
+// suchAs tells that there is a filter, for whom it hides everything.
+func (a *auditListCommand) suchAs() string {
+	if a.App+a.Outcome+a.Decision+a.Principal == "" {
+		return ""
+	}
+	return " like that"
+}
+
 // page is the most that one call returns.
 const page = 500
 
@@ -148,6 +169,9 @@ func (a *auditListCommand) events(ctx context.Context, s *session, client *api.C
 			if err := s.printEvent(e, instant); err != nil {
 				return err
 			}
+		}
+		if len(response.GetAccessEvents()) == 0 && left == a.Limit && !s.json {
+			s.progress("There are no access events in %s%s.\n", s.parent(), a.suchAs())
 		}
 		left -= len(response.GetAccessEvents())
 		if request.PageToken = response.GetNextPageToken(); request.GetPageToken() == "" {
@@ -198,7 +222,7 @@ func (s *session) printEvent(e *sallyportv1.AccessEvent, clock string) error {
 	if stream := e.GetStream(); stream.GetKind() != "" {
 		what += " (" + strings.TrimSpace(stream.GetKind()+" "+stream.GetPhase()+" "+stream.GetCut()) + ")"
 	}
-	s.printf("%s  %-5s  %s %-12s  %-24s  %-48s  %-16s  d_%s\n", at, edge, status, printable(e.GetDecision().GetOutcome()), printable(who(e)),
+	s.printf("%s  %-5s  %s %-12s  %-24s  %-48s  %-22s  d_%s\n", at, edge, status, printable(e.GetDecision().GetOutcome()), printable(who(e)),
 		printable(what), printable(e.GetDecision().GetReason()), printable(e.GetId()))
 	return nil
 }

@@ -25,7 +25,7 @@ func writeChange(w io.Writer, indent, parent string, c *sallyportv1.Change) {
 		fmt.Fprintf(w, "%s~ %s\n", indent, name)
 		before, after := c.GetBefore().AsMap(), c.GetAfter().AsMap()
 		for _, field := range c.GetFields() {
-			was, is := follow2(before, after, field)
+			was, is := bothAt(before, after, field)
 			fmt.Fprintf(w, "%s    %s: %s\n", indent, printable(field), difference(was, is))
 		}
 	}
@@ -55,33 +55,40 @@ func summary(changes []*sallyportv1.Change) string {
 	return strings.Join(parts, ", ")
 }
 
-var step = regexp.MustCompile(`[^.\[\]]+`)
+var step = regexp.MustCompile(`^(?:\.?([^.\[\]]+)|\[(\d+)\])`)
 
-// follow2 returns the two values at a path such as `rules[2].principals`; nil where there is none. A path names an element
+// bothAt returns the two values at a path such as `rules[2].principals`; nil where there is none. A path names an element
 // of a list by where it is afterwards; where it was before, its id or path tells.
-func follow2(before, after any, path string) (was, is any) {
-	for _, word := range step.FindAllString(path, -1) {
-		switch a := after.(type) {
-		case map[string]any:
-			b, _ := before.(map[string]any)
-			before, after = b[word], a[word]
-		case []any:
-			i, err := strconv.Atoi(word)
-			if err != nil || i >= len(a) {
-				return nil, nil
-			}
-			b, _ := before.([]any)
-			after = a[i]
-			before = nil
-			if j := slices.IndexFunc(b, func(e any) bool { return called(e) != "" && called(e) == called(after) }); j >= 0 {
-				before = b[j]
-			}
-		default:
-			b, _ := before.(map[string]any)
-			before, after = b[word], nil
+func bothAt(before, after any, path string) (was, is any) {
+	if path == "" {
+		return before, after
+	}
+	b, _ := before.(map[string]any)
+	a, _ := after.(map[string]any)
+	whole := strings.TrimPrefix(path, ".")
+	if _, had := b[whole]; had || a[whole] != nil { // keys of labels may have dots
+		return b[whole], a[whole]
+	}
+	m := step.FindStringSubmatch(path)
+	if m == nil {
+		return nil, nil
+	}
+	rest := path[len(m[0]):]
+	if m[2] == "" {
+		return bothAt(b[m[1]], a[m[1]], rest)
+	}
+	list, _ := after.([]any)
+	i, err := strconv.Atoi(m[2])
+	if err != nil || i >= len(list) {
+		return nil, nil
+	}
+	old, _ := before.([]any)
+	for _, e := range old {
+		if called(e) != "" && called(e) == called(list[i]) {
+			return bothAt(e, list[i], rest)
 		}
 	}
-	return before, after
+	return bothAt(nil, list[i], rest)
 }
 
 // called is what an element of a list is known by, or "".
@@ -135,7 +142,7 @@ func brief(v any) string {
 	case nil:
 		return "(none)"
 	case string:
-		if v == "" || strings.ContainsAny(v, " ,→\"") {
+		if v == "" || v != printable(v) || strings.ContainsAny(v, " ,→\"") {
 			return shorten(strconv.Quote(v))
 		}
 		return shorten(v)

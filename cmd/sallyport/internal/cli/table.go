@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -26,9 +27,12 @@ const (
 	instant = time.DateTime
 )
 
+// first and last are the fields that all kinds have, around those of the one.
+var first, last = []protoreflect.Name{"display_name"}, []protoreflect.Name{"managed_by", "revision", "update_time"}
+
 // untabled are fields that say little for the room they take.
 var untabled = map[protoreflect.Name]bool{
-	"name": true, "uid": true, "etag": true, "create_time": true, "update_time": true, "revision": true, "labels": true, "annotations": true,
+	"name": true, "uid": true, "etag": true, "create_time": true, "labels": true, "annotations": true,
 }
 
 // newTable makes the table of a collection: who it is, what it says, when it changed. A column in which nothing stands is
@@ -37,10 +41,18 @@ func newTable(at place, items []resource) *table {
 	t := &table{rows: make([][]string, len(items))}
 	t.column("ID", items, func(m resource) string { return at.id(text(m, "name")) })
 	fields := at.noun.resource.Fields()
+	named := func(names []protoreflect.Name) {
+		for _, name := range names {
+			if f := fields.ByName(name); f != nil {
+				t.column(title(f), items, func(m resource) string { return cell(m, f) })
+			}
+		}
+	}
+	named(first)
 	var flags []protoreflect.FieldDescriptor
 	for i := range fields.Len() {
 		switch f := fields.Get(i); {
-		case untabled[f.Name()] || redacted(f):
+		case untabled[f.Name()] || redacted(f) || slices.Contains(first, f.Name()) || slices.Contains(last, f.Name()):
 		case f.Kind() == protoreflect.BoolKind && !f.IsList():
 			flags = append(flags, f)
 		case f.Name() == "status":
@@ -58,11 +70,7 @@ func newTable(at place, items []resource) *table {
 		}
 		return strings.Join(on, ", ")
 	})
-	for _, last := range []protoreflect.Name{"revision", "update_time"} {
-		if f := fields.ByName(last); f != nil {
-			t.column(title(f), items, func(m resource) string { return cell(m, f) })
-		}
-	}
+	named(last)
 	return t
 }
 

@@ -60,7 +60,7 @@ func (w Waiting) run(ctx context.Context, s *session, client *api.Client, parent
 	if !w.Wait || revision == "" {
 		return s.printResult(done, nil)
 	}
-	response, took, err := await(ctx, s, client, parent, revision, w.Timeout)
+	response, took, err := await(ctx, s, client, parent, revision, w.Timeout, done != nil)
 	if response == nil {
 		return errors.Join(s.printResult(done, nil), err)
 	}
@@ -114,10 +114,11 @@ const (
 	pause = time.Second
 )
 
-// await returns the last answer, and an error unless it is that every edge enforces the revision.
-func await(ctx context.Context, s *session, client *api.Client, parent, revision string, timeout time.Duration) (*sallyportv1.WaitResponse, time.Duration, error) {
+// await returns the last answer, and an error unless it is that every edge enforces the revision. A control plane that
+// answered before (known) may be restarting: then it is asked again.
+func await(ctx context.Context, s *session, client *api.Client, parent, revision string, timeout time.Duration, known bool) (*sallyportv1.WaitResponse, time.Duration, error) {
 	revisions := sallyportv1connect.NewRevisionServiceClient(client.HTTP, client.URL)
-	began := time.Now()
+	began, away := time.Now(), false
 	for {
 		step := max(0, min(timeout-time.Since(began), longPoll))
 		request := &sallyportv1.WaitRequest{Parent: parent, Revision: revision, Timeout: durationpb.New(step)}
@@ -126,10 +127,13 @@ func await(ctx context.Context, s *session, client *api.Client, parent, revision
 		cancel()
 		over := time.Since(began) >= timeout
 		switch {
-		case err != nil && (connect.CodeOf(err) != connect.CodeUnavailable || over || ctx.Err() != nil):
+		case err != nil && (connect.CodeOf(err) != connect.CodeUnavailable || !known || over || ctx.Err() != nil):
 			return nil, 0, nowhere(err, parent, "")
 		case err != nil:
-			s.progress("%s: no answer, trying on\n", revision)
+			if !away {
+				s.progress("%s: the control plane does not answer; trying on\n", revision)
+			}
+			away = true
 			select {
 			case <-ctx.Done():
 				return nil, 0, ctx.Err()
@@ -146,6 +150,7 @@ func await(ctx context.Context, s *session, client *api.Client, parent, revision
 				Err: fmt.Errorf("%s is not enforced everywhere after %s:\n%s", revision, timeout, missing(response))}
 		default:
 			s.progress("%s: still waiting\n%s\n", revision, missing(response))
+			known, away = true, false
 		}
 	}
 }
