@@ -30,7 +30,10 @@ func TestMain(m *testing.M) {
 }
 
 func parent(dir string) {
-	binaries, err := FindBinaries(os.Getenv("POSTGRES_TEST_BINARIES"))
+	binaries, err := FindBinaries("")
+	if other := os.Getenv("POSTGRES_TEST_BINARIES"); other != "" {
+		binaries = other
+	}
 	if err == nil {
 		fmt.Println("starting")
 		_, err = Start(context.Background(), Config{Dir: dir, Binaries: binaries})
