@@ -37,6 +37,9 @@ func findPrograms(getenv func(string) string) (programs, error) {
 	if p.postgres, err = postgres.FindBinaries(getenv("SALLYPORT_PG_BIN")); err != nil {
 		return programs{}, err
 	}
+	if _, err := exec.LookPath(filepath.Join(p.postgres, "psql")); err != nil {
+		return programs{}, fmt.Errorf("%s holds no psql: install Postgres's client, too (Debian, Ubuntu: apt-get install postgresql-client)", p.postgres)
+	}
 	if p.redis, err = redis.Find(getenv("SALLYPORT_REDIS_SERVER")); err != nil {
 		return programs{}, fmt.Errorf("SALLYPORT_REDIS_SERVER: %w", err)
 	}
