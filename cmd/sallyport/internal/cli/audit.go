@@ -157,8 +157,10 @@ const page = 500
 
 func (a *auditListCommand) events(ctx context.Context, s *session, client *api.Client) error {
 	audit := sallyportv1connect.NewAuditServiceClient(client.HTTP, client.URL)
-	request := &sallyportv1.ListAccessEventsRequest{Parent: s.parent(), DecisionId: a.Decision, App: a.App,
-		Principal: a.Principal, Outcome: a.Outcome}
+	request := &sallyportv1.ListAccessEventsRequest{
+		Parent: s.parent(), DecisionId: a.Decision, App: a.App,
+		Principal: a.Principal, Outcome: a.Outcome,
+	}
 	for left := a.Limit; left > 0; {
 		request.PageSize = int32(min(left, page))
 		response, err := audit.ListAccessEvents(ctx, request)

@@ -15,30 +15,44 @@ func TestWriteChange(t *testing.T) {
 		"created":           {`{"name": "tenants/t/apps/a", "action": "ACTION_CREATE", "after": {"name": "x"}}`, "+ apps/a\n"},
 		"deleted":           {`{"name": "tenants/t/apps/a", "action": "ACTION_DELETE"}`, "- apps/a\n"},
 		"not of the tenant": {`{"name": "edgePools/p/keys/k", "action": "ACTION_UPDATE"}`, "~ edgePools/p/keys/k\n"},
-		"a value": {`{"name": "n", "fields": ["a", "b", "c", "d"],
+		"a value": {
+			`{"name": "n", "fields": ["a", "b", "c", "d"],
 			"before": {"a": "x", "b": true, "d": 1}, "after": {"a": "y", "c": "", "d": "two words"}}`,
-			"~ n\n    a: x → y\n    b: true → (none)\n    c: (none) → \"\"\n    d: 1 → \"two words\"\n"},
+			"~ n\n    a: x → y\n    b: true → (none)\n    c: (none) → \"\"\n    d: 1 → \"two words\"\n",
+		},
 		"inside":                {`{"name": "n", "fields": ["a.b"], "before": {"a": {"b": "x"}}, "after": {"a": {"b": "y"}}}`, "~ n\n    a.b: x → y\n"},
 		"a list":                {`{"name": "n", "fields": ["a"], "before": {"a": ["x", "y"]}, "after": {"a": ["y", "z"]}}`, "~ n\n    a: + z, - x\n"},
 		"a new list":            {`{"name": "n", "fields": ["a"], "before": {}, "after": {"a": ["y", "z"]}}`, "~ n\n    a: + y, + z\n"},
 		"a list gone":           {`{"name": "n", "fields": ["a"], "before": {"a": ["y"]}, "after": {}}`, "~ n\n    a: - y\n"},
 		"a list with one twice": {`{"name": "n", "fields": ["a"], "before": {"a": ["y"]}, "after": {"a": ["y", "y"]}}`, "~ n\n    a: [\"y\"] → [\"y\",\"y\"]\n"},
 		"a list instead":        {`{"name": "n", "fields": ["a"], "before": {"a": "y"}, "after": {"a": ["y"]}}`, "~ n\n    a: y → [\"y\"]\n"},
-		"elements with names": {`{"name": "n", "fields": ["rules", "rules[1].x"],
+		"elements with names": {
+			`{"name": "n", "fields": ["rules", "rules[1].x"],
 			"before": {"rules": [{"id": "p", "x": "1"}, {"id": "r"}]}, "after": {"rules": [{"id": "q"}, {"id": "p", "x": "2"}]}}`,
-			"~ n\n    rules: + q, - r\n    rules[1].x: 1 → 2\n"},
-		"elements without": {`{"name": "n", "fields": ["members"],
+			"~ n\n    rules: + q, - r\n    rules[1].x: 1 → 2\n",
+		},
+		"elements without": {
+			`{"name": "n", "fields": ["members"],
 			"before": {"members": [{"user": "a"}, {"user": "b"}]}, "after": {"members": [{"user": "b"}, {"group": "g"}]}}`,
-			"~ n\n    members: + {\"group\":\"g\"}, - {\"user\":\"a\"}\n"},
-		"keys with dots": {`{"name": "n", "fields": ["labels.a.b/c", "labels.d"],
+			"~ n\n    members: + {\"group\":\"g\"}, - {\"user\":\"a\"}\n",
+		},
+		"keys with dots": {
+			`{"name": "n", "fields": ["labels.a.b/c", "labels.d"],
 			"before": {"labels": {"a.b/c": "x", "d": "x"}}, "after": {"labels": {"a.b/c": "y"}}}`,
-			"~ n\n    labels.a.b/c: x → y\n    labels.d: x → (none)\n"},
-		"nowhere": {`{"name": "n", "fields": ["a[7].b", "a.b[0]", "]["], "before": {}, "after": {"a": []}}`,
-			"~ n\n    a[7].b: (none) → (none)\n    a.b[0]: (none) → (none)\n    ][: (none) → (none)\n"},
-		"what a terminal obeys": {`{"name": "n\u001b[31m", "fields": ["a\u001b"], "before": {"a\u001b": "\u001b[2J"}, "after": {"a\u001b": "b\nc"}}`,
-			"~ n\ufffd[31m\n    a\ufffd: \"\\x1b[2J\" → \"b\\nc\"\n"},
-		"long": {`{"name": "n", "fields": ["a"], "before": {}, "after": {"a": "` + string(bytes.Repeat([]byte("x"), 99)) + `"}}`,
-			"~ n\n    a: (none) → " + string(bytes.Repeat([]byte("x"), widest-1)) + "…\n"},
+			"~ n\n    labels.a.b/c: x → y\n    labels.d: x → (none)\n",
+		},
+		"nowhere": {
+			`{"name": "n", "fields": ["a[7].b", "a.b[0]", "]["], "before": {}, "after": {"a": []}}`,
+			"~ n\n    a[7].b: (none) → (none)\n    a.b[0]: (none) → (none)\n    ][: (none) → (none)\n",
+		},
+		"what a terminal obeys": {
+			`{"name": "n\u001b[31m", "fields": ["a\u001b"], "before": {"a\u001b": "\u001b[2J"}, "after": {"a\u001b": "b\nc"}}`,
+			"~ n\ufffd[31m\n    a\ufffd: \"\\x1b[2J\" → \"b\\nc\"\n",
+		},
+		"long": {
+			`{"name": "n", "fields": ["a"], "before": {}, "after": {"a": "` + string(bytes.Repeat([]byte("x"), 99)) + `"}}`,
+			"~ n\n    a: (none) → " + string(bytes.Repeat([]byte("x"), widest-1)) + "…\n",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

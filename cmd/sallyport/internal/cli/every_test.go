@@ -243,7 +243,7 @@ func (w *world) copyEvery(t *testing.T) {
 	}
 }
 
-func TestEveryKindAndField(t *testing.T) {
+func TestEveryKindAndField(t *testing.T) { //nolint:tparallel // the edits are of one tenant, one after the other
 	t.Parallel()
 	w := everywhere(t)
 	w.copyEvery(t)
@@ -277,7 +277,7 @@ func TestEveryKindAndField(t *testing.T) {
 	}
 	w.exported(t)
 
-	t.Run("edits", func(t *testing.T) { //nolint:paralleltest // each begins where the one before ended
+	t.Run("edits", func(t *testing.T) {
 		for _, file := range []string{platform, tenant} {
 			w.edits(t, file)
 		}
@@ -348,7 +348,7 @@ func (w *world) edits(t *testing.T, file string) {
 				continue
 			}
 			delete(byField, field)
-			t.Run(r.Kind+" "+field, func(t *testing.T) { //nolint:paralleltest // one after the other
+			t.Run(r.Kind+" "+field, func(t *testing.T) {
 				w.edit(t, operator, file, read, i, e)
 			})
 		}

@@ -42,26 +42,25 @@ func TestMain(m *testing.M) {
 type suite struct{ *testing.M }
 
 func (s suite) Run() int {
-	code := s.M.Run()
-	if built.dir != "" {
-		os.RemoveAll(built.dir)
+	var err error
+	if built.dir, err = os.MkdirTemp("", "sallyport-cli-"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
-	return code
+	defer os.RemoveAll(built.dir)
+	return s.M.Run()
 }
 
 // built is where the programs are that a deployment is made of.
 var built struct {
-	once sync.Once
 	dir  string
+	once sync.Once
 	err  error
 }
 
 func programs(t *testing.T) string {
 	t.Helper()
 	built.once.Do(func() {
-		if built.dir, built.err = os.MkdirTemp("", "sallyport-cli-"); built.err != nil {
-			return
-		}
 		build := exec.Command("go", "build", "-ldflags=-w", "-o", built.dir+string(filepath.Separator), "../../../sallyport-controlplane", "../../../sallyport-edge")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0") // as `make build` does, but without what only a debugger reads
 		if out, err := build.CombinedOutput(); err != nil {
@@ -289,7 +288,8 @@ func (d *deployment) tenant(id, authHost string) (string, error) {
 func (d *deployment) pool(id string, tenants ...string) error {
 	_, err := sallyportv1connect.NewEdgePoolServiceClient(d.operator.HTTP, d.operator.URL).CreateEdgePool(context.Background(),
 		&sallyportv1.CreateEdgePoolRequest{EdgePoolId: id, EdgePool: &sallyportv1.EdgePool{
-			Tenants: tenants, Login: true, AllowedUpstreamCidrs: []string{"127.0.0.0/8", "::1/128"}}})
+			Tenants: tenants, Login: true, AllowedUpstreamCidrs: []string{"127.0.0.0/8", "::1/128"},
+		}})
 	return err
 }
 

@@ -146,8 +146,10 @@ func await(ctx context.Context, s *session, client *api.Client, parent, revision
 			}
 			return response, max(0, took), nil
 		case over:
-			return response, 0, &process.Exit{Status: statusNotEnforced,
-				Err: fmt.Errorf("%s is not enforced everywhere after %s:\n%s", revision, timeout, missing(response))}
+			return response, 0, &process.Exit{
+				Status: statusNotEnforced,
+				Err:    fmt.Errorf("%s is not enforced everywhere after %s:\n%s", revision, timeout, missing(response)),
+			}
 		default:
 			s.progress("%s: still waiting\n%s\n", revision, missing(response))
 			known, away = true, false

@@ -95,8 +95,10 @@ func (m *Manifest) twice() []error {
 	for _, r := range m.Resources {
 		at := r.Kind + " " + r.ID
 		if earlier, there := first[at]; there {
-			errs = append(errs, &Error{File: r.file, Line: r.node.Line, Column: r.node.Column, Path: at,
-				Problem: fmt.Sprintf("stands already in %s, line %d", earlier.file, earlier.node.Line)})
+			errs = append(errs, &Error{
+				File: r.file, Line: r.node.Line, Column: r.node.Column, Path: at,
+				Problem: fmt.Sprintf("stands already in %s, line %d", earlier.file, earlier.node.Line),
+			})
 			continue
 		}
 		first[at] = r
