@@ -114,7 +114,7 @@ func TestMisdirected(t *testing.T) {
 		if i := strings.Index(text, `"decision_id":"`); i > 0 {
 			text = text[:i] + text[i+len(`"decision_id":"d_01M84973Y6TVM3T6WVDXCM7DDX"`):]
 		}
-		for _, line := range strings.Split(text, "\r\n") {
+		for line := range strings.SplitSeq(text, "\r\n") {
 			if strings.HasPrefix(line, "Date:") {
 				text = strings.Replace(text, line, "", 1)
 			}

@@ -28,7 +28,7 @@ func (l *Log) Run(ctx context.Context) error {
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
 			defer cancel()
 			if err := l.flush(last); err != nil {
-				l.config.Log.Error("audit records could not be delivered before the end", slog.Int64("records", l.Pending()), slog.Any("error", err))
+				l.config.Log.ErrorContext(ctx, "audit records could not be delivered before the end", slog.Int64("records", l.Pending()), slog.Any("error", err))
 			}
 			return nil
 		case <-l.wake:

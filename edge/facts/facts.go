@@ -6,6 +6,7 @@ package facts
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -55,9 +56,8 @@ func (t Trusted) has(a netip.Addr) bool {
 func ClientIP(peer netip.Addr, forwardedFor []string, t Trusted) netip.Addr {
 	client := normal(peer)
 	hops := 0
-	for i := len(forwardedFor) - 1; i >= 0; i-- {
-		line, more := forwardedFor[i], true
-		for more {
+	for _, line := range slices.Backward(forwardedFor) {
+		for more := true; more; {
 			if !t.has(client) {
 				return client
 			}

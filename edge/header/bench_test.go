@@ -1,6 +1,7 @@
 package header
 
 import (
+	"maps"
 	"net/http"
 	"testing"
 )
@@ -15,9 +16,7 @@ func BenchmarkStrip(b *testing.B) {
 	h := make(http.Header, len(source))
 	b.ReportAllocs()
 	for b.Loop() {
-		for name, lines := range source {
-			h[name] = lines
-		}
+		maps.Copy(h, source)
 		if _, err := Strip(h, Options{}); err != nil {
 			b.Fatal(err)
 		}

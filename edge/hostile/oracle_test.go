@@ -280,7 +280,7 @@ func busy(t testing.TB) (int, string) {
 	}
 	n := 0
 	var stacks []string
-	for _, stack := range strings.Split(profile.String(), "\n\n") {
+	for stack := range strings.SplitSeq(profile.String(), "\n\n") {
 		if strings.HasPrefix(stack, "goroutine profile:") {
 			_, stack, _ = strings.Cut(stack, "\n")
 		}

@@ -145,7 +145,7 @@ func acceptedTargets(t *testing.T, random *rand.Rand, o route.Options) []string 
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, word := range strings.Fields(text) {
+			for word := range strings.FieldsSeq(text) {
 				add(word)
 			}
 		}

@@ -133,7 +133,7 @@ func (s *stream) heard() { s.last.Store(time.Now().UnixNano()) }
 // send is the only goroutine that sends.
 func (s *stream) send(ctx context.Context) error {
 	for {
-		timer := time.NewTimer(heartbeat*4/5 + rand.N(heartbeat*2/5))
+		timer := time.NewTimer(heartbeat*4/5 + rand.N(heartbeat*2/5)) //nolint:gosec // to spread load
 		var m *edgev1.SyncRequest
 		select {
 		case <-ctx.Done():

@@ -138,7 +138,7 @@ func (u *Uplink) renew(ctx context.Context, store *snapshot.Store) error {
 		}
 		if err := u.renewNow(ctx, store); err != nil {
 			u.config.Log.ErrorContext(ctx, "the certificate cannot be renewed; trying again", slog.Time("expires", u.Identity().Expiry()), slog.Any("error", err))
-			wait = time.Minute + rand.N(time.Minute)
+			wait = time.Minute + rand.N(time.Minute) //nolint:gosec // to spread load
 			continue
 		}
 		wait = time.Until(u.Identity().half())
@@ -166,13 +166,13 @@ func (u *Uplink) renewNow(ctx context.Context, store *snapshot.Store) error {
 	}
 	u.identity.Store(fresh)
 	store.TrustHeadKeys(r.GetHeadKeys())
-	u.config.Log.Info("the certificate was renewed", slog.Time("expires", fresh.Expiry()))
+	u.config.Log.InfoContext(ctx, "the certificate was renewed", slog.Time("expires", fresh.Expiry()))
 	return nil
 }
 
 // jitter is full jitter: edges that lost the control plane together must not come back together.
 func jitter(attempt int) time.Duration {
-	return rand.N(min(maxWait, firstWait<<min(attempt, 10)))
+	return rand.N(min(maxWait, firstWait<<min(attempt, 10))) //nolint:gosec // to spread load
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

@@ -68,7 +68,7 @@ type Forwarder struct {
 type transports struct {
 	allowed []netip.Prefix
 	http    *http.Transport // HTTP/1.1, and HTTP/2 where TLS agrees on it
-	h2c     *http.Transport // HTTP/2 without TLS, for gRPC
+	h2c     *http.Transport // HTTP/2 without TLS, for targets that say so
 }
 
 const (
@@ -178,17 +178,17 @@ func rewrite(out *http.Request, c Call) {
 	out.Host = c.Host
 	out.Header = c.Header
 	out.Trailer = nil
-	if c.GRPC {
-		// A gRPC server may refuse whoever does not say that it reads trailers. The client's own was hop-by-hop.
-		out.Header["Te"] = []string{"trailers"}
-	}
 	if _, ok := out.Header["User-Agent"]; !ok {
 		out.Header["User-Agent"] = []string{""} // net/http's own name is nobody's business
 	}
 }
 
 func target(base *url.URL, p route.Path) *url.URL {
-	return &url.URL{Scheme: base.Scheme, Host: base.Host, Opaque: p.Forward, RawQuery: p.Query, ForceQuery: p.HasQuery && p.Query == ""}
+	scheme := base.Scheme
+	if scheme == "h2c" {
+		scheme = "http"
+	}
+	return &url.URL{Scheme: scheme, Host: base.Host, Opaque: p.Forward, RawQuery: p.Query, ForceQuery: p.HasQuery && p.Query == ""}
 }
 
 // guard takes out of an answer what only we may say, and keeps it out of shared caches.

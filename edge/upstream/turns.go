@@ -26,9 +26,16 @@ func (t *turns) RoundTrip(r *http.Request) (*http.Response, error) {
 		base := targets[(first+i)%len(targets)]
 		t.answer.Target = base.Scheme + "://" + base.Host
 		r.URL = target(base, t.call.Path)
+		// The app's configuration says what a target speaks, never the request: a server of HTTP/1.1 that is spoken to in
+		// HTTP/2 reads bytes of the client's where it expects a request.
 		transport := t.transports.http
-		if t.call.GRPC && base.Scheme == "http" {
+		if base.Scheme == "h2c" {
 			transport = t.transports.h2c
+		}
+		delete(r.Header, "Te")
+		if t.call.GRPC && base.Scheme != "http" {
+			// A gRPC server may refuse whoever does not say that it reads trailers. The client's own was hop-by-hop.
+			r.Header["Te"] = []string{"trailers"}
 		}
 		res, err := transport.RoundTrip(r)
 		if err == nil {

@@ -68,7 +68,7 @@ func (c *configuration) node(ctx context.Context, tie *uplink.Uplink) (*edge.Nod
 		return nil, nil, fmt.Errorf("read the data key: %w", err)
 	}
 	if c.RedisAddr == "" {
-		c.log.Warn("there is no session store (--redis-addr): sealed cookies carry every session")
+		c.log.WarnContext(ctx, "there is no session store (--redis-addr): sealed cookies carry every session")
 	}
 	registry := prometheus.NewRegistry()
 	node := edge.NewNode(edge.NodeConfig{
@@ -104,7 +104,7 @@ func (c *configuration) serve(ctx context.Context, s sockets, tie *uplink.Uplink
 	g.Go(func() error {
 		select {
 		case <-ctx.Done():
-			c.log.Info("stopping", "cause", context.Cause(ctx))
+			c.log.InfoContext(ctx, "stopping", "cause", context.Cause(ctx))
 			health.leaving.Store(true)
 			sleep(beside, c.DrainDelay)
 		case <-beside.Done(): // something that serving depends on failed
@@ -118,7 +118,7 @@ func (c *configuration) serve(ctx context.Context, s sockets, tie *uplink.Uplink
 	leave, cancel := context.WithTimeout(context.WithoutCancel(ctx), departure)
 	defer cancel()
 	if err := tie.Depart(leave); err != nil {
-		c.log.Warn("the control plane could not be told that this edge leaves", "error", err)
+		c.log.WarnContext(ctx, "the control plane could not be told that this edge leaves", "error", err)
 	}
 	stop()
 	return errors.Join(err, g.Wait())
