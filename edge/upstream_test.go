@@ -200,7 +200,7 @@ func TestGRPCTrailers(t *testing.T) {
 	server.Config.Protocols.SetUnencryptedHTTP2(true)
 	server.Start()
 	t.Cleanup(server.Close)
-	routed(t, e, server.URL)
+	routed(t, e, strings.Replace(server.URL, "http://", "h2c://", 1))
 	e.Put(t, edgetest.Acme, writers(true))
 	header := edgetest.CI.Bearer()
 	header.Set("Content-Type", "application/grpc")

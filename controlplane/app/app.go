@@ -17,7 +17,11 @@ func Check(app *controlplane.App) []controlplane.Violation {
 	violations := policy.CheckApp(app)
 	for r, route := range app.Routes {
 		for u, upstream := range route.Upstreams {
-			violations = append(violations, checkUpstream(fmt.Sprintf("routes[%d].upstreams[%d].url", r, u), upstream.URL)...)
+			field := fmt.Sprintf("routes[%d].upstreams[%d].url", r, u)
+			violations = append(violations, checkUpstream(field, upstream.URL)...)
+			if route.Websocket && strings.HasPrefix(upstream.URL, "h2c:") {
+				violations = append(violations, invalid(field, "a WebSocket needs an upstream of HTTP/1.1")...)
+			}
 		}
 	}
 	for i, name := range app.AllowedHeaders {
@@ -37,9 +41,9 @@ func checkUpstream(field, text string) []controlplane.Violation {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Opaque != "" || u.Hostname() == "":
-		return invalid(field, "must be http://host:port or https://host:port")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return invalid(field, "the scheme must be http or https")
+		return invalid(field, "must be http://host:port, https://host:port or h2c://host:port")
+	case u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c":
+		return invalid(field, "the scheme must be http, https or h2c (HTTP/2 without TLS)")
 	case u.User != nil:
 		return invalid(field, "must hold no user and password")
 	case u.Path != "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(text, "#"):

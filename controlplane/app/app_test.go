@@ -25,6 +25,17 @@ func TestSound(t *testing.T) {
 	}
 }
 
+func TestUpstreamSchemes(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{"http://a.example", "https://a.example:8443", "h2c://a.example:50051"} {
+		a := sound()
+		a.Routes[0].Upstreams[0].URL = url
+		if got := app.Check(a); len(got) > 0 {
+			t.Errorf("%s: %+v", url, got)
+		}
+	}
+}
+
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	upstream := func(url string) func(*controlplane.App) {
@@ -35,7 +46,10 @@ func TestRefused(t *testing.T) {
 		spoil func(*controlplane.App)
 		field string
 	}{
-		"upstream of another scheme":  {upstream("ftp://a.example"), url},
+		"upstream of another scheme": {upstream("ftp://a.example"), url},
+		"WebSocket over HTTP/2": {func(a *controlplane.App) {
+			a.Routes[0].Websocket, a.Routes[0].Upstreams[0].URL = true, "h2c://127.0.0.1:9002"
+		}, url},
 		"upstream without scheme":     {upstream("a.example:80"), url},
 		"upstream with a path":        {upstream("http://a.example/v1"), url},
 		"upstream with a query":       {upstream("http://a.example?"), url},

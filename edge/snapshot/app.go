@@ -34,7 +34,7 @@ type App struct {
 // Route is a path pattern and where its requests go.
 type Route struct {
 	Path      string
-	Targets   []*url.URL // scheme and host, nothing else
+	Targets   []*url.URL // scheme (http, https, h2c) and host, nothing else
 	WebSocket bool
 	Timeout   time.Duration // to the first byte of the response
 
@@ -105,7 +105,7 @@ func newRoute(m *edgev1.Route) (Route, bool) {
 	}
 	for _, text := range m.GetUpstreamUrls() {
 		u, err := url.Parse(text)
-		if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.User != nil ||
+		if err != nil || (u.Scheme != "http" && u.Scheme != "https" && u.Scheme != "h2c") || u.Hostname() == "" || u.User != nil ||
 			(u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
 			return r, false
 		}

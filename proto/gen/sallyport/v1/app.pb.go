@@ -473,7 +473,8 @@ func (x *Route) GetTimeout() *durationpb.Duration {
 // One server behind a route.
 type Upstream struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// `http://host:port` or `https://host:port`; no path. The address must be one the edge pool allows.
+	// `http://host:port`, `https://host:port`, or `h2c://host:port` for HTTP/2 without TLS (gRPC); no path. The address must be
+	// one the edge pool allows.
 	Url           string `protobuf:"bytes,1,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
