@@ -217,6 +217,9 @@ func (d *deployment) start(t *testing.T, database *url.URL) {
 	if d.token, err = owner(first, "platform"); err != nil {
 		t.Fatalf("make the operator: %v", err)
 	}
+	if !secrets.MatchString(d.token) {
+		t.Fatal("tokens have another form by now, and nobody would notice one that is said")
+	}
 	if d.operator, err = api.New(first.URL, d.token); err != nil {
 		t.Fatal(err)
 	}

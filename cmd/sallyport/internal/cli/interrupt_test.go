@@ -129,7 +129,7 @@ func TestWaitOutlastsAnOutage(t *testing.T) {
 	}}
 	stderr := &heard{}
 	out, err := runAgainst(t.Context(), s.start(t), stderr, "wait", "c1")
-	const said = "c1: still waiting\n  e1 has nothing and nothing\nc1: the control plane does not answer; trying on\n"
+	const said = "c1: waiting for\n  e1 has nothing and nothing\nc1: the control plane does not answer; trying on\n"
 	if err != nil || !strings.HasPrefix(out, "c1 is enforced by every edge") || stderr.String() != said {
 		t.Errorf("%v\n%s%s", err, out, stderr.String())
 	}
@@ -143,5 +143,21 @@ func TestWaitForNobody(t *testing.T) {
 	_, err := runAgainst(t.Context(), s.start(t), &heard{}, "wait", "c1")
 	if status(err) != 1 || !strings.Contains(err.Error(), "shutting down") || s.calls.Load() != 1 {
 		t.Errorf("after %d calls: status %d, %v", s.calls.Load(), status(err), err)
+	}
+}
+
+// Of edges that are silent the control plane tells at once. It is not asked without pause, nor is it told without news.
+func TestWaitForTheSilent(t *testing.T) {
+	t.Parallel()
+	s := &slow{answer: func(context.Context, int32) (*sallyportv1.WaitResponse, error) {
+		return &sallyportv1.WaitResponse{Result: sallyportv1.WaitResult_WAIT_RESULT_ENFORCED_EXCEPT, Unreachable: []*sallyportv1.EdgeRevision{{Edge: "e1"}}}, nil
+	}}
+	stderr := &heard{}
+	_, err := runAgainst(t.Context(), s.start(t), stderr, "wait", "c1", "--timeout", "1500ms")
+	if status(err) != 3 || s.calls.Load() > 3 {
+		t.Errorf("after %d calls: status %d, %v", s.calls.Load(), status(err), err)
+	}
+	if n := strings.Count(stderr.String(), "e1 is silent"); n != 1 {
+		t.Errorf("told %d times:\n%s", n, stderr.String())
 	}
 }

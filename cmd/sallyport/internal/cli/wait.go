@@ -110,7 +110,8 @@ const (
 	longPoll = 20 * time.Second
 	// grace is what the control plane may take for an answer beyond what it was told to wait.
 	grace = 10 * time.Second
-	// pause is between tries while the control plane does not answer: it may be restarting.
+	// pause is between questions that are answered at once: the control plane is not there, or all edges that are there
+	// enforce the revision and it tells of those that are silent, without waiting for them.
 	pause = time.Second
 )
 
@@ -118,27 +119,19 @@ const (
 // answered before (known) may be restarting: then it is asked again.
 func await(ctx context.Context, s *session, client *api.Client, parent, revision string, timeout time.Duration, known bool) (*sallyportv1.WaitResponse, time.Duration, error) {
 	revisions := sallyportv1connect.NewRevisionServiceClient(client.HTTP, client.URL)
-	began, away := time.Now(), false
+	began, said := time.Now(), ""
 	for {
-		step := max(0, min(timeout-time.Since(began), longPoll))
+		asked, step := time.Now(), max(0, min(timeout-time.Since(began), longPoll))
 		request := &sallyportv1.WaitRequest{Parent: parent, Revision: revision, Timeout: durationpb.New(step)}
 		bounded, cancel := context.WithTimeout(ctx, step+grace)
 		response, err := revisions.Wait(bounded, request)
 		cancel()
 		over := time.Since(began) >= timeout
+		news := revision + ": the control plane does not answer; trying on\n"
 		switch {
 		case err != nil && (connect.CodeOf(err) != connect.CodeUnavailable || !known || over || ctx.Err() != nil):
 			return nil, 0, nowhere(err, parent, "")
-		case err != nil:
-			if !away {
-				s.progress("%s: the control plane does not answer; trying on\n", revision)
-			}
-			away = true
-			select {
-			case <-ctx.Done():
-				return nil, 0, ctx.Err()
-			case <-time.After(min(pause, timeout-time.Since(began))):
-			}
+		case err != nil: // asked again below
 		case response.GetResult() == sallyportv1.WaitResult_WAIT_RESULT_ENFORCED:
 			took := time.Since(began)
 			if response.GetEnforceTime() != nil && response.GetCommitTime() != nil {
@@ -151,8 +144,17 @@ func await(ctx context.Context, s *session, client *api.Client, parent, revision
 				Err:    fmt.Errorf("%s is not enforced everywhere after %s:\n%s", revision, timeout, missing(response)),
 			}
 		default:
-			s.progress("%s: still waiting\n%s\n", revision, missing(response))
-			known, away = true, false
+			known = true
+			news = fmt.Sprintf("%s: waiting for\n%s\n", revision, missing(response))
+		}
+		if news != said {
+			s.progress("%s", news)
+			said = news
+		}
+		select {
+		case <-ctx.Done():
+			return nil, 0, ctx.Err()
+		case <-time.After(min(pause-time.Since(asked), timeout-time.Since(began))):
 		}
 	}
 }
