@@ -44,8 +44,10 @@ func BenchmarkDecide(b *testing.B) {
 			}
 			var who []*Principal
 			for i := range 64 {
-				who = append(who, program.Resolve(Identity{Kind: Person, IDP: "idp", Email: fmt.Sprintf("u%d@acme.test", i), EmailVerified: true,
-					EmailDomainOwned: true, GroupsComplete: true, Groups: []string{fmt.Sprintf("v%d", i), fmt.Sprintf("v%d", i*3%200)}}))
+				who = append(who, program.Resolve(Identity{
+					Kind: Person, IDP: "idp", Email: fmt.Sprintf("u%d@acme.test", i), EmailVerified: true,
+					EmailDomainOwned: true, GroupsComplete: true, Groups: []string{fmt.Sprintf("v%d", i), fmt.Sprintf("v%d", i*3%200)},
+				}))
 			}
 			r := Request{SourceIP: netip.MustParseAddr("10.1.2.3"), Now: time.Unix(1764000000, 0)}
 			var apps []string
@@ -74,8 +76,10 @@ func BenchmarkCompile(b *testing.B) {
 
 func BenchmarkResolve(b *testing.B) {
 	program, _ := Compile(corpus(1, 1000))
-	id := Identity{Kind: Person, IDP: "idp", Email: "u3@acme.test", EmailVerified: true, EmailDomainOwned: true, GroupsComplete: true,
-		Groups: []string{"v1", "v2", "v3", "nothing"}}
+	id := Identity{
+		Kind: Person, IDP: "idp", Email: "u3@acme.test", EmailVerified: true, EmailDomainOwned: true, GroupsComplete: true,
+		Groups: []string{"v1", "v2", "v3", "nothing"},
+	}
 	b.ReportAllocs()
 	for b.Loop() {
 		program.Resolve(id)

@@ -48,8 +48,10 @@ type compiler struct {
 }
 
 func (c *compiler) report(field, reason, suggestion, format string, args ...any) {
-	c.problems = append(c.problems, Problem{Field: field, Reason: reason, Suggestion: suggestion,
-		Message: fmt.Sprintf(format, args...)})
+	c.problems = append(c.problems, Problem{
+		Field: field, Reason: reason, Suggestion: suggestion,
+		Message: fmt.Sprintf(format, args...),
+	})
 }
 
 // missing reports a reference to something that does not exist.

@@ -232,8 +232,12 @@ func TestDefaultAccess(t *testing.T) {
 		methods []string
 		want    Access
 	}{
-		{[]string{"GET"}, Read}, {[]string{"GET", "HEAD"}, Read}, {[]string{"GET", "POST"}, Write},
-		{[]string{"*"}, Write}, {[]string{"WEBSOCKET"}, Write}, {[]string{"OPTIONS"}, Write},
+		{[]string{"GET"}, Read},
+		{[]string{"GET", "HEAD"}, Read},
+		{[]string{"GET", "POST"}, Write},
+		{[]string{"*"}, Write},
+		{[]string{"WEBSOCKET"}, Write},
+		{[]string{"OPTIONS"}, Write},
 	} {
 		if got := DefaultAccess(c.methods); got != c.want {
 			t.Errorf("%v: got %s", c.methods, got)

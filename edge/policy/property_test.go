@@ -72,8 +72,10 @@ func genRule(t *rapid.T, id string, effects ...Effect) Rule {
 
 func genSource(t *rapid.T) Source {
 	s := Source{
-		Apps: []App{{ID: "app", Operations: []Operation{{"read", Read}, {"write", Write}, {"inv.read", Read}, {"inv.pay", Admin}}}, {ID: "other",
-			Disabled: rapid.IntRange(0, 9).Draw(t, "disabled") == 0}},
+		Apps: []App{{ID: "app", Operations: []Operation{{"read", Read}, {"write", Write}, {"inv.read", Read}, {"inv.pay", Admin}}}, {
+			ID:       "other",
+			Disabled: rapid.IntRange(0, 9).Draw(t, "disabled") == 0,
+		}},
 		Roles:           []Role{{ID: "own", Operations: []string{"inv.*"}, Access: []Access{Write}}},
 		Providers:       []string{"i0", "i1"},
 		ServiceAccounts: []string{"s0", "s1"},

@@ -132,19 +132,19 @@ func (s *socket) run(ctx context.Context, buffered *bufio.Reader) error {
 	select {
 	case err = <-up:
 		_ = s.server.Close()
-		_ = <-down // the first end is what is told
+		<-down //nolint:errcheck // the first end is what is told
 	case err = <-down:
 		_ = s.client.Close()
-		_ = <-up
+		<-up //nolint:errcheck // the first end is what is told
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 		// Closing the upstream ends its copying after at most one more write, which a client that takes nothing may not hold up.
 		_ = s.server.Close()
 		_ = s.client.SetWriteDeadline(time.Now().Add(time.Second))
-		_ = <-down // the first end is what is told
+		<-down //nolint:errcheck // the first end is what is told
 		s.sayWhy(err)
 		_ = s.client.Close()
-		_ = <-up
+		<-up //nolint:errcheck // the first end is what is told
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) {
 		return nil
