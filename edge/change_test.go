@@ -260,10 +260,12 @@ func TestStreamsAreCut(t *testing.T) {
 		undo      func()
 	}{
 		{"policy", "cut.policy", func() { e.Put(t, edgetest.Acme, without) }, func() { e.Put(t, edgetest.Acme, edgetest.APIPolicy()) }},
-		{"revocation", "cut.revoked", func() { e.Revoke(t, edgetest.Acme, "serviceAccount:sa-ci") },
+		{
+			"revocation", "cut.revoked", func() { e.Revoke(t, edgetest.Acme, "serviceAccount:sa-ci") },
 			func() {
 				e.Apply(t, edgetest.Acme, edgev1.Lane_LANE_URGENT, edgetest.Change{Remove: []string{"Revocation/rev-serviceAccount:sa-ci"}})
-			}},
+			},
+		},
 		{"expiry", "cut.expired", func() { c.Advance(25 * time.Hour) }, func() { c.Advance(-25 * time.Hour) }},
 	} {
 		for _, kind := range []string{"websocket", "http/1.1", "h2"} {

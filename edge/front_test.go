@@ -99,6 +99,7 @@ type onlyCache struct{ tls.ClientSessionCache }
 func (c onlyCache) Get(string) (*tls.ClientSessionState, bool) {
 	return c.ClientSessionCache.Get("one")
 }
+
 func (c onlyCache) Put(_ string, state *tls.ClientSessionState) {
 	c.ClientSessionCache.Put("one", state)
 }
@@ -195,8 +196,10 @@ func TestSpoofedNames(t *testing.T) {
 	t.Parallel()
 	e, up := start(t)
 	var lines strings.Builder
-	for _, name := range []string{"X-Sallyport-User", "X-Sallyport-Email", "X-Sallyport-Groups", "X-Sallyport-Assertion", "X-Sallyport-Anything",
-		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-User", "Forwarded", "X-Real-Ip", "X-Original-Url", "X-Rewrite-Url", "Remote-User"} {
+	for _, name := range []string{
+		"X-Sallyport-User", "X-Sallyport-Email", "X-Sallyport-Groups", "X-Sallyport-Assertion", "X-Sallyport-Anything",
+		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-User", "Forwarded", "X-Real-Ip", "X-Original-Url", "X-Rewrite-Url", "Remote-User",
+	} {
 		for _, spelled := range []string{name, strings.ToLower(name), strings.ReplaceAll(name, "-", "_"), strings.ReplaceAll(name, "-", ".")} {
 			fmt.Fprintf(&lines, "%s: evil\r\n", spelled)
 		}

@@ -127,8 +127,10 @@ func AcmeConfig(wiki, api string) []proto.Message {
 		wikiApp, API(api), APIPolicy(),
 		&edgev1.Policy{Id: "wiki", Uid: "policy-wiki", Apps: []string{"wiki"}, Rules: []*edgev1.Rule{
 			{Id: "staff", Effect: edgev1.Effect_EFFECT_ALLOW, Principals: []string{"group:engineering", "group:admins"}, Operations: []string{"use"}},
-			{Id: "admins", Effect: edgev1.Effect_EFFECT_ALLOW, Principals: []string{"group:admins"}, Operations: []string{"admin"},
-				Remediation: `The wiki's administration is for the group "admins". Ask the platform team to be added.`},
+			{
+				Id: "admins", Effect: edgev1.Effect_EFFECT_ALLOW, Principals: []string{"group:admins"}, Operations: []string{"admin"},
+				Remediation: `The wiki's administration is for the group "admins". Ask the platform team to be added.`,
+			},
 		}},
 	}
 }

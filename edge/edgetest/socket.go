@@ -2,14 +2,13 @@ package edgetest
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
-
-	"crypto/tls"
 )
 
 // Socket is a WebSocket as a client sees it.

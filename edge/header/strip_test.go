@@ -152,8 +152,16 @@ func TestConnection(t *testing.T) {
 		}
 	}
 	for _, bad := range [][]string{
-		{"X-Sallyport-User"}, {"close, X-Sallyport-User"}, {"cookie"}, {"authorization"}, {"x-forwarded-for, host"},
-		{"close", "Cookie"}, {"content-length"}, {"close;x"}, {"x-anything"}, {"\"close\""},
+		{"X-Sallyport-User"},
+		{"close, X-Sallyport-User"},
+		{"cookie"},
+		{"authorization"},
+		{"x-forwarded-for, host"},
+		{"close", "Cookie"},
+		{"content-length"},
+		{"close;x"},
+		{"x-anything"},
+		{"\"close\""},
 	} {
 		_, err := Strip(http.Header{"Connection": bad}, Options{})
 		refused(t, err, ReasonConnection)

@@ -90,8 +90,10 @@ func Compile(s Spec) (*Table, []Problem) {
 	var routes, operations []claim
 	for i, h := range s.Hosts {
 		if name, err := Hostname(h); err != nil || name != h {
-			problems = append(problems, Problem{Field: fmt.Sprintf("hosts[%d]", i), Reason: ProblemInvalid, Suggestion: name,
-				Message: fmt.Sprintf("%q is not a host name in lower case, without port", h)})
+			problems = append(problems, Problem{
+				Field: fmt.Sprintf("hosts[%d]", i), Reason: ProblemInvalid, Suggestion: name,
+				Message: fmt.Sprintf("%q is not a host name in lower case, without port", h),
+			})
 		}
 	}
 	for i, text := range s.Routes {
@@ -109,8 +111,10 @@ func Compile(s Spec) (*Table, []Problem) {
 		t.ids = append(t.ids, op.ID)
 		found, bad := op.claims(i, s.Hosts)
 		if op.ID != "" && slices.Index(t.ids, op.ID) < i {
-			bad = append(bad, Problem{Field: fmt.Sprintf("operations[%d].id", i), Reason: ProblemInvalid,
-				Message: fmt.Sprintf("operation %q is there twice", op.ID)})
+			bad = append(bad, Problem{
+				Field: fmt.Sprintf("operations[%d].id", i), Reason: ProblemInvalid,
+				Message: fmt.Sprintf("operation %q is there twice", op.ID),
+			})
 		}
 		problems = append(problems, bad...)
 		for _, c := range found {

@@ -43,8 +43,10 @@ func tie(root *node, a, b claim) (Problem, bool) {
 		return Problem{}, false
 	}
 	method, path := example(root, a, b, common, host, path)
-	return Problem{Field: b.field, Reason: ProblemInvalid,
-		Message: fmt.Sprintf("%s and %s are equally specific for %s %s%s", a.name, b.name, method, host, path)}, true
+	return Problem{
+		Field: b.field, Reason: ProblemInvalid,
+		Message: fmt.Sprintf("%s and %s are equally specific for %s %s%s", a.name, b.name, method, host, path),
+	}, true
 }
 
 // example looks for a request that is really one of the two. A third, more

@@ -1,11 +1,10 @@
 package snapshot
 
 import (
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"net/netip"
 
 	"github.com/sallyport-iap/sallyport/edge/facts"
 	"github.com/sallyport-iap/sallyport/edge/policy"
