@@ -35,8 +35,12 @@ func ourToken(t header.Taken) (token string, own bool, err error) {
 		return "", false, err
 	}
 	found := 0
-	if b := bearer(authorization); ours(b) {
+	switch b := bearer(authorization); {
+	case ours(b):
 		token, own = b, true
+		found++
+	case holdsOurs(authorization):
+		own = true
 		found++
 	}
 	// These two are for nobody but us, so whatever they hold is.
@@ -70,12 +74,37 @@ func ours(token string) bool {
 	if strings.HasPrefix(token, servicePrefix) {
 		return true
 	}
-	for _, prefix := range []string{"spa_", "spj_", "spo_"} {
-		if rest, ok := strings.CutPrefix(token, prefix); ok && len(rest) >= tokenLength && rest[idLength] == '_' && rest[idLength+1+secretLength] == '_' {
+	for _, prefix := range [...]string{"spa_", "spj_", "spo_"} {
+		if hasForm(token, prefix) {
 			return true
 		}
 	}
 	return isAssertion(token)
+}
+
+// holdsOurs tells whether a token of ours is somewhere in a value where it is not read: after another scheme, a tab, in
+// quotes. Its sender made a mistake, and the upstream must not profit from it.
+func holdsOurs(value string) bool {
+	words := strings.FieldsFuncSeq(value, func(r rune) bool {
+		return (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' && r != '-' && r != '.'
+	})
+	for word := range words {
+		for _, prefix := range [...]string{servicePrefix, "spa_", "spj_", "spo_"} {
+			if hasForm(word, prefix) {
+				return true
+			}
+		}
+		if isAssertion(word) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasForm tells whether a word begins as our tokens with a prefix do; one of them goes on.
+func hasForm(word, prefix string) bool {
+	rest, ok := strings.CutPrefix(word, prefix)
+	return ok && len(rest) >= tokenLength && rest[idLength] == '_' && rest[idLength+1+secretLength] == '_'
 }
 
 // isAssertion recognises a JWT of ours by its header, whoever signed it.

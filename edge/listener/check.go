@@ -27,22 +27,28 @@ type Line struct {
 	HostHeader []string
 	Expect     []string
 	Headers    int
+	Padded     bool  // a value begins or ends with a blank
 	Length     int64 // that net/http goes by; -1 if it does not know
 	Lengths    []string
 }
 
 // LineOf reads a request of net/http.
 func LineOf(r *http.Request) Line {
-	n := 0
+	n, padded := 0, false
 	for _, values := range r.Header {
 		n += len(values)
+		for _, v := range values {
+			padded = padded || v != "" && (blank(v[0]) || blank(v[len(v)-1]))
+		}
 	}
 	return Line{
 		Method: r.Method, Target: r.RequestURI, Protocol: r.Proto, Major: r.ProtoMajor, Minor: r.ProtoMinor,
-		Host: r.Host, HostHeader: r.Header["Host"], Expect: r.Header["Expect"], Headers: n,
+		Host: r.Host, HostHeader: r.Header["Host"], Expect: r.Header["Expect"], Headers: n, Padded: padded,
 		Length: r.ContentLength, Lengths: r.Header["Content-Length"],
 	}
 }
+
+func blank(c byte) bool { return c == ' ' || c == '\t' }
 
 // Check refuses what no app could mean. It comes before anything else looks at a request.
 func Check(l Line) *exchange.Denial {
@@ -66,6 +72,10 @@ func Check(l Line) *exchange.Denial {
 	case len(l.HostHeader) > 1 || len(l.HostHeader) == 1 && l.HostHeader[0] != l.Host:
 		// HTTP/2 only: net/http takes Host out of an HTTP/1.1 header (RFC 9113 section 8.3.1).
 		return closing(exchange.Refuse(policy.RequestBadHost, "Host and :authority differ."))
+	case l.Padded:
+		// HTTP/2 only: net/http takes blanks off in HTTP/1.1. An upstream would too, and read what we did not (RFC 9113 section
+		// 8.2.1).
+		return closing(exchange.Refuse(policy.RequestMalformedHeader, "A header's value begins or ends with a blank."))
 	case l.Major == 2 && len(l.Lengths) > 0 && (len(l.Lengths) > 1 || l.Lengths[0] != strconv.FormatInt(l.Length, 10)):
 		// net/http takes the first of several, and 0 for one that it cannot read: the body would be lost on its way (RFC
 		// 9113 section 8.1.1).
