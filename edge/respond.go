@@ -178,7 +178,7 @@ func (x *transaction) lead(d *exchange.Denial) string {
 	case d.Detail != "" || x.App == nil:
 		return d.Detail
 	case d.Reason == policy.DenyNoOperation:
-		return name(x.App.DisplayName, x.App.ID) + " offers nobody anything at this address."
+		return name(x.App.DisplayName, x.App.ID) + " offers this to nobody, so it is not about your account."
 	case d.Reason == policy.DenyNoRule || d.Reason == policy.DenyRule:
 		return fmt.Sprintf("It needs the permission %q on %s, which your account does not have.", x.operation, name(x.App.DisplayName, x.App.ID))
 	default:
