@@ -56,7 +56,7 @@ func Open(ctx context.Context, config Config) (*DB, error) {
 		return nil, fmt.Errorf("open database for the feed: %w", err)
 	}
 	db := &DB{app: app, keys: config.Keys, writers: newWriters()}
-	db.system = &System{db: db, feed: &feedPool{feed, feedDeadline}, log: config.Log}
+	db.system = &System{db: db, feed: &feedPool{feed, feedDeadline}, wait: patience{quiet, pingWithin}, log: config.Log}
 	return db, nil
 }
 

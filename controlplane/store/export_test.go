@@ -9,6 +9,9 @@ import (
 // SetFeedDeadline makes operations of the feed's role end sooner.
 func (db *DB) SetFeedDeadline(d time.Duration) { db.system.feed.deadline = d }
 
+// SetPatience makes connections that wait, for notifications or for a lock, notice sooner that nobody is there.
+func (db *DB) SetPatience(quiet, ping time.Duration) { db.system.wait = patience{quiet, ping} }
+
 // Leaks looks at every idle connection of the API's pool, and returns what the user before left on it.
 func (db *DB) Leaks(t *testing.T) []string {
 	t.Helper()

@@ -18,6 +18,7 @@ import (
 type System struct {
 	db   *DB
 	feed *feedPool
+	wait patience
 	log  *slog.Logger
 }
 
