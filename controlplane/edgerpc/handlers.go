@@ -38,7 +38,6 @@ type Config struct {
 	Publisher *snapshot.Publisher
 	Reports   *report.Service
 	Signer    snapshot.Signer
-	Store     *store.System
 	Version   string // of this program, for Welcome
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -117,23 +116,8 @@ func (h *Handlers) edge(ctx context.Context, expiredToo bool) (*store.Edge, *req
 			Message: "a current edge certificate is required",
 		}
 	}
-	edge, err := h.cfg.Store.Edge(ctx, from.identity.EdgeUID)
-	if controlplane.KindOf(err) == controlplane.NotFound {
-		return nil, nil, &controlplane.Error{
-			Kind: controlplane.Unauthenticated, Reason: controlplane.ReasonTokenInvalid,
-			Message: "the edge is not known here: enrol again",
-		}
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	if !snapshot.Usable(*edge, from.identity.SPKISHA256) {
-		return nil, nil, &controlplane.Error{
-			Kind: controlplane.Denied, Reason: controlplane.ReasonTokenInvalid,
-			Message: "the edge was disabled or deleted, or has enrolled again with another key",
-		}
-	}
-	return edge, from, nil
+	edge, err := h.cfg.Fleet.Admit(ctx, from.identity)
+	return edge, from, err
 }
 
 // Enrol trades a join token for a certificate.

@@ -156,7 +156,7 @@ func sessionEvent(e *edgev1.SessionEvent) (*store.SessionEvent, error) {
 	}
 	return &store.SessionEvent{
 		Kind: kind, SID: e.Sid, Principal: e.Principal, Email: e.Email, IDP: e.IdentityProvider,
-		Time: timeOf(e.Time, time.Now()), ExpireTime: e.ExpireTime.AsTime(), IP: e.Ip, Host: e.Host, Reason: e.Reason,
+		Time: timeOf(e.Time, time.Now()), ExpireTime: timeOf(e.ExpireTime, time.Time{}), IP: e.Ip, Host: e.Host, Reason: e.Reason,
 	}, nil
 }
 

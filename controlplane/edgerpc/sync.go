@@ -207,7 +207,7 @@ func (h *Handlers) sendAway(stream *bidi, reason string) error {
 
 func goodbye(reason string) *edgev1.SyncResponse {
 	g := &edgev1.Goodbye{Reason: reason}
-	if reason != snapshot.GoodbyeDisabled {
+	if reason == snapshot.GoodbyeDrain || reason == snapshot.GoodbyeOverload {
 		g.RetryAfterMs = 1 + rand.N(comeBack).Milliseconds() //nolint:gosec // spreads load, hides nothing
 	}
 	return &edgev1.SyncResponse{Msg: &edgev1.SyncResponse_Goodbye{Goodbye: g}}

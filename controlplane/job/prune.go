@@ -6,14 +6,11 @@ import (
 	"time"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/edgefleet"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
 
-const (
-	pruneEvery = time.Hour
-	// forgetAfter is how long a deleted edge's row stays: every replica has cut its stream long before.
-	forgetAfter = 7 * 24 * time.Hour
-)
+const pruneEvery = time.Hour
 
 // Prune deletes what is too old to matter.
 type Prune struct{ cfg Config }
@@ -73,7 +70,7 @@ func (p *Prune) forget(ctx context.Context) error {
 		return fmt.Errorf("read edges: %w", err)
 	}
 	for _, e := range edges {
-		if e.LeftHow != "deleted" || e.KeysDue != "" || p.cfg.Now().Sub(e.LeftTime) < forgetAfter {
+		if !forgettable(e, p.cfg.Now()) {
 			continue
 		}
 		err := p.cfg.DB.Tenant(ctx, controlplane.PlatformUID, func(tx *store.TenantTx) error { return tx.ForgetEdge(e.EdgeUID) })
@@ -82,4 +79,9 @@ func (p *Prune) forget(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// forgettable says whether a deleted edge can no longer ask what has become of it, and nothing that it held is in use.
+func forgettable(e store.Edge, now time.Time) bool {
+	return e.LeftHow == "deleted" && e.KeysDue == "" && now.Sub(e.LeftTime) > edgefleet.Remembered
 }

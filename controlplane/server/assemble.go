@@ -59,7 +59,7 @@ func assemble(ctx context.Context, config Config, db *store.DB, metrics promethe
 	reports := report.New(report.Config{DB: db, Enforced: revisions.Enforced, Now: time.Now, Log: config.Log})
 	edges := edgerpc.New(edgerpc.Config{
 		Authority: authority, Fleet: fleet, Presence: presence, Publisher: publisher, Reports: reports, Signer: signer,
-		Store: system, Version: config.Version, Now: time.Now, Log: config.Log,
+		Version: config.Version, Now: time.Now, Log: config.Log,
 	})
 	changed := feed.New(feed.Config{
 		Store: system,

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 	"github.com/tink-crypto/tink-go/v2/insecurecleartextkeyset"
 	"github.com/tink-crypto/tink-go/v2/keyset"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
@@ -59,11 +61,10 @@ func TestDisabledEdgeIsCutAndItsKeysReplaced(t *testing.T) {
 	if len(bad.said) != 1 || bad.said[0] != "disabled" {
 		t.Errorf("it was told %v", bad.said)
 	}
-	if err := <-bad.connect(r).done; connect.CodeOf(err) != connect.CodePermissionDenied {
-		t.Errorf("it comes back: %v", err)
-	}
-	if _, err := bad.api(r).Renew(t.Context(), &edgev1.RenewRequest{Csr: bad.csr(bad.key)}); connect.CodeOf(err) != connect.CodePermissionDenied {
-		t.Errorf("it renews: %v", err)
+	for call, err := range map[string]error{"Sync": <-bad.connect(r).done, "Renew": renewed(t, r, bad)} {
+		if got := reasonOf(err); got != "EDGE_DISABLED" || connect.CodeOf(err) != connect.CodePermissionDenied {
+			t.Errorf("%s: %s %v", call, got, err)
+		}
 	}
 	if _, err := enrol(t, r, w.joinToken("dev", "eu-2", time.Minute)); connect.CodeOf(err) != connect.CodeUnauthenticated {
 		t.Errorf("it enrols again: %v", err)
@@ -109,10 +110,17 @@ func TestDeletedEdgeIsCutAndItsKeysRotate(t *testing.T) {
 	before := sealedBy()
 	good.mu.Unlock()
 
+	began := time.Now()
 	w.remove(controlplane.PlatformUID, controlplane.KindEdge, "dev/eu-2")
 	<-stream.done
-	if len(bad.said) != 1 || bad.said[0] != "disabled" {
+	t.Logf("it is told after %s", time.Since(began).Round(time.Millisecond))
+	if len(bad.said) != 1 || bad.said[0] != "removed" {
 		t.Errorf("it was told %v", bad.said)
+	}
+	for call, err := range map[string]error{"Sync": <-bad.connect(r).done, "Renew": renewed(t, r, bad)} {
+		if got := reasonOf(err); got != "EDGE_REMOVED" || connect.CodeOf(err) != connect.CodePermissionDenied {
+			t.Errorf("%s: %s %v", call, got, err)
+		}
 	}
 	good.until("another data key", func() bool { return sealedBy() != before })
 	for _, purpose := range []string{"ticket", "redis", "login"} {
@@ -128,6 +136,43 @@ func TestDeletedEdgeIsCutAndItsKeysRotate(t *testing.T) {
 			t.Errorf("%s has %d keys, want the one in use and its successor", purpose, n)
 		}
 	}
+}
+
+// An edge that joined after the backup which the database was restored from was not removed by anybody, and is told so.
+func TestUnknownEdge(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	w.put(controlplane.PlatformUID, pool("dev", true))
+	r := w.replica()
+	e := w.edge(r, "dev", "eu-1")
+	w.superuser().exec(`DELETE FROM edge`)
+	for call, err := range map[string]error{"Sync": <-e.connect(r).done, "Renew": renewed(t, r, e)} {
+		if got := reasonOf(err); got != "EDGE_UNKNOWN" || connect.CodeOf(err) != connect.CodeUnauthenticated {
+			t.Errorf("%s: %s %v", call, got, err)
+		}
+	}
+}
+
+func renewed(t *testing.T, r *replica, e *edge) error {
+	t.Helper()
+	_, err := e.api(r).Renew(t.Context(), &edgev1.RenewRequest{Csr: e.csr(e.key)})
+	return err
+}
+
+// reasonOf is what an error says to a program.
+func reasonOf(err error) string {
+	refused := (*connect.Error)(nil)
+	if !errors.As(err, &refused) {
+		return ""
+	}
+	for _, detail := range refused.Details() {
+		if value, err := detail.Value(); err == nil {
+			if info, ok := value.(*errdetails.ErrorInfo); ok {
+				return info.Reason
+			}
+		}
+	}
+	return ""
 }
 
 func TestPoolsComeAndGo(t *testing.T) {

@@ -1,11 +1,11 @@
 package snapshot
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/edgefleet"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
 
@@ -42,9 +42,11 @@ func (p *Publisher) refit(ctx context.Context, platform *assembly) error {
 	p.mu.Unlock()
 	for _, s := range streams {
 		// A row that is missing belongs to an edge that enrolled after this reading.
-		if e, ok := edges[s.edge.UID]; ok && !Usable(e, s.edge.SPKISHA256) {
-			s.Cut(GoodbyeDisabled)
-			continue
+		if e, ok := edges[s.edge.UID]; ok {
+			if reason := goodbyes[edgefleet.StandingOf(e, s.edge.SPKISHA256)]; reason != "" {
+				s.Cut(reason)
+				continue
+			}
 		}
 		s.serve(now)
 	}
@@ -58,7 +60,5 @@ func (p *Publisher) Serves(pool controlplane.UID) []controlplane.UID {
 	return p.fleet.serves[pool]
 }
 
-// Usable reports whether an edge may be served: enrolled with this key, neither disabled nor deleted since.
-func Usable(e store.Edge, spkiSHA256 []byte) bool {
-	return e.LeftTime.IsZero() && bytes.Equal(e.SPKISHA256, spkiSHA256)
-}
+// goodbyes are what edges are told that may not be served.
+var goodbyes = map[edgefleet.Standing]string{edgefleet.Disabled: GoodbyeDisabled, edgefleet.Removed: GoodbyeRemoved}

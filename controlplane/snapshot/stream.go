@@ -15,6 +15,7 @@ import (
 const (
 	GoodbyeDrain    = "drain"
 	GoodbyeDisabled = "disabled"
+	GoodbyeRemoved  = "removed"
 	GoodbyeOverload = "overload"
 )
 

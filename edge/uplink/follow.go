@@ -17,34 +17,33 @@ import (
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
 
-// goodbye is how the control plane ends a stream.
-type goodbye struct {
-	reason string
-	wait   time.Duration
-}
-
-func (g *goodbye) Error() string { return "the control plane said goodbye: " + g.reason }
-
 var (
 	errSilence  = errors.New("the control plane was silent for 15 s")
 	errDeparted = errors.New("the edge has left")
 )
 
+// away is what happened since the control plane last welcomed this edge.
+type away struct {
+	attempts int
+	said     verdict // the last time
+	doubt    doubt
+}
+
 // follow keeps a stream up until ctx is cancelled or the edge departs.
 func (u *Uplink) follow(ctx context.Context, store *snapshot.Store) error {
 	defer close(u.departed)
-	for attempt := 0; ; attempt++ {
+	var a away
+	for {
 		welcomed, err := u.stream(ctx, store)
 		u.up.Store(false)
 		if ctx.Err() != nil || u.departing() {
 			return nil
 		}
 		if welcomed {
-			attempt = 0
+			a = away{}
 		}
-		wait := u.pause(ctx, store, err, attempt)
-		u.config.Log.WarnContext(ctx, "the stream from the control plane ended; coming back", slog.Duration("in", wait), slog.Any("error", err))
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(u.pause(ctx, store, err, &a))
+		a.attempts++
 		select {
 		case <-timer.C:
 		case <-u.depart:
@@ -66,24 +65,49 @@ func (u *Uplink) departing() bool {
 	}
 }
 
-// pause says when to come back. An edge that is not wanted any more serves nothing from here on.
-func (u *Uplink) pause(ctx context.Context, store *snapshot.Store, err error, attempt int) time.Duration {
-	bye := (*goodbye)(nil)
-	errors.As(err, &bye)
-	switch {
-	case bye != nil && bye.reason == "disabled", connect.CodeOf(err) == connect.CodePermissionDenied:
-		store.Withdraw()
-		u.config.Log.ErrorContext(ctx, "this edge was disabled or deleted: it serves nothing")
-		return disabledWait + rand.N(disabledWait/10) //nolint:gosec // to spread load
-	case bye != nil:
-		return bye.wait + rand.N(bye.wait/2+firstWait) //nolint:gosec // to spread load
-	case connect.CodeOf(err) == connect.CodeUnauthenticated:
-		// An expired certificate opens no stream, but it still renews.
-		if err := u.renewNow(ctx, store); err != nil {
-			u.config.Log.ErrorContext(ctx, "the certificate is not accepted and cannot be renewed", slog.Any("error", err))
+// pause acts on how the stream ended, and says when to come back.
+func (u *Uplink) pause(ctx context.Context, store *snapshot.Store, err error, a *away) time.Duration {
+	said := verdictOf(err)
+	if (said == none || said == unknown) && connect.CodeOf(err) == connect.CodeUnauthenticated {
+		// An expired certificate opens no stream, but it still renews. And whoever does not know the edge says so twice.
+		if err = u.renewNow(ctx, store); err == nil {
+			return jitter(a.attempts)
 		}
+		said = verdictOf(err)
 	}
-	return jitter(attempt)
+	again := said == a.said
+	a.said = said
+	if said != unknown {
+		a.doubt = doubt{}
+	}
+	log, because := u.config.Log, slog.Any("error", err)
+	switch said {
+	case disabled, removed:
+		store.Withdraw()
+		if !again {
+			log.ErrorContext(ctx, "this edge was disabled or deleted: it serves nothing", slog.Bool("deleted", said == removed), because)
+		}
+		if said == removed {
+			return removedWait + rand.N(removedWait/10) //nolint:gosec // to spread load
+		}
+		wait := min(disabledWait, firstDisabledWait<<min(a.attempts, 10))
+		return wait/2 + rand.N(wait/2) //nolint:gosec // to spread load
+	case unknown:
+		if a.doubt.settled(time.Now()) {
+			store.Withdraw()
+			log.ErrorContext(ctx, "the control plane still does not know this edge: it serves nothing", because)
+		} else {
+			log.ErrorContext(ctx, "the control plane does not know this edge, and did not delete it: is its database an older one?",
+				slog.Duration("serves_for", max(0, unknownFor-time.Since(a.doubt.since))), because)
+		}
+		return jitter(a.attempts)
+	}
+	wait := jitter(a.attempts)
+	if bye := (*goodbye)(nil); errors.As(err, &bye) {
+		wait = bye.wait + rand.N(bye.wait/2+firstWait) //nolint:gosec // to spread load
+	}
+	log.WarnContext(ctx, "the stream from the control plane ended; coming back", slog.Duration("in", wait), because)
+	return wait
 }
 
 // stream is one stream, from Hello to its end. welcomed tells that the control plane took it.
@@ -111,7 +135,8 @@ func (u *Uplink) stream(parent context.Context, store *snapshot.Store) (welcomed
 	group.Wait()
 	s.work.Wait()
 	_ = raw.CloseResponse()
-	if cause != nil && parent.Err() == nil {
+	// What the control plane said explains more than that nothing could be sent to it.
+	if cause != nil && parent.Err() == nil && verdictOf(err) == none {
 		err = cause
 	}
 	return s.welcomed, err

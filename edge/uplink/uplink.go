@@ -40,10 +40,13 @@ const (
 	compressFrom    = 8 << 10
 	heartbeat       = 5 * time.Second
 	silence         = 15 * time.Second
-	disabledWait    = time.Minute
 	maxWait         = 30 * time.Second
 	firstWait       = 250 * time.Millisecond
 	concurrentBuild = 2 // config updates that are compiled at once
+	// A disabled edge is usually wanted back by somebody who watches; a deleted one is not.
+	firstDisabledWait = time.Second
+	disabledWait      = 5 * time.Second
+	removedWait       = time.Minute
 )
 
 // Uplink is the tie to the control plane.

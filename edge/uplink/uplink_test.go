@@ -443,4 +443,29 @@ func TestDisabled(t *testing.T) {
 	if len(asked) > 0 {
 		t.Error("asked again at once")
 	}
+	for range 2 {
+		within(t, "another try, soon", asked)
+	}
+}
+
+// An edge that was deleted is told so on its stream.
+func TestRemoved(t *testing.T) {
+	t.Parallel()
+	p := newPlane(t)
+	p.sync = func(_ context.Context, s *connect.BidiStream[edgev1.SyncRequest, edgev1.SyncResponse]) error {
+		if _, err := s.Receive(); err != nil {
+			return err
+		}
+		return errors.Join(s.Send(&edgev1.SyncResponse{Msg: &edgev1.SyncResponse_Welcome{Welcome: &edgev1.Welcome{Edge: "e"}}}),
+			s.Send(&edgev1.SyncResponse{Msg: &edgev1.SyncResponse_Goodbye{Goodbye: &edgev1.Goodbye{Reason: "removed"}}}))
+	}
+	withdrawn := listen("serves nothing")
+	u := openSaying(t, p, withdrawn)
+	s := store(t, u)
+	before := s.Table()
+	run(t, u, s)
+	within(t, "withdrawal", withdrawn.at)
+	if s.Table() == before {
+		t.Error("nothing was withdrawn")
+	}
 }

@@ -1263,7 +1263,9 @@ func (x *Heartbeat) GetTime() *timestamppb.Timestamp {
 // I am going.
 type Goodbye struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// `drain`, `disabled`, `overload`.
+	// `drain`, `overload`: come back. `disabled`: serve nothing, and ask whether that has ended. `removed`: serve nothing, this
+	// identity is over. Calls of an edge that may not be served fail with an ErrorInfo that says the same, EDGE_DISABLED or
+	// EDGE_REMOVED; or EDGE_UNKNOWN, of an edge that is not known here and was never deleted here.
 	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Do not come back before.
 	RetryAfterMs  int64 `protobuf:"varint,2,opt,name=retry_after_ms,json=retryAfterMs,proto3" json:"retry_after_ms,omitempty"`
