@@ -16,7 +16,7 @@ func Source(resources []*controlplane.Resource) policy.Source {
 		case *controlplane.App:
 			source.Apps = append(source.Apps, appOf(r.ID, spec))
 		case *controlplane.Role:
-			source.Roles = append(source.Roles, policy.Role{ID: r.ID, Operations: spec.Operations, Access: accessOf(spec.Access)})
+			source.Roles = append(source.Roles, &policy.Role{ID: r.ID, Operations: spec.Operations, Access: accessOf(spec.Access)})
 		case *controlplane.Group:
 			source.Groups = append(source.Groups, groupOf(r.ID, spec))
 		case *controlplane.Policy:
@@ -30,8 +30,8 @@ func Source(resources []*controlplane.Resource) policy.Source {
 	return source
 }
 
-func appOf(id string, spec *controlplane.App) policy.App {
-	app := policy.App{ID: id, Disabled: spec.Disabled}
+func appOf(id string, spec *controlplane.App) *policy.App {
+	app := &policy.App{ID: id, Disabled: spec.Disabled}
 	for _, o := range spec.Operations {
 		access := policy.Access(strings.TrimPrefix(o.Access, "ACCESS_CLASS_"))
 		if o.Access == "" {
@@ -50,8 +50,8 @@ func accessOf(classes []string) []policy.Access {
 	return access
 }
 
-func groupOf(id string, spec *controlplane.Group) policy.Group {
-	group := policy.Group{ID: id}
+func groupOf(id string, spec *controlplane.Group) *policy.Group {
+	group := &policy.Group{ID: id}
 	for _, m := range spec.Members {
 		member := policy.Member{User: m.User, ServiceAccount: m.ServiceAccount, Group: m.Group}
 		if m.IDPGroup != nil {
@@ -62,8 +62,8 @@ func groupOf(id string, spec *controlplane.Group) policy.Group {
 	return group
 }
 
-func policyOf(id string, spec *controlplane.Policy) policy.Policy {
-	p := policy.Policy{ID: id, Apps: spec.Apps}
+func policyOf(id string, spec *controlplane.Policy) *policy.Policy {
+	p := &policy.Policy{ID: id, Apps: spec.Apps}
 	for _, r := range spec.Rules {
 		p.Rules = append(p.Rules, policy.Rule{
 			ID: r.ID, Effect: policy.Effect(strings.TrimPrefix(r.Effect, "EFFECT_")),

@@ -12,11 +12,11 @@ import (
 func corpus(apps, rules int) Source {
 	s := Source{Providers: []string{"idp"}}
 	for g := range 200 {
-		s.Groups = append(s.Groups, Group{ID: fmt.Sprintf("g%03d", g), Members: []Member{{IDPGroup: IDPGroup{"idp", fmt.Sprintf("v%d", g)}}}})
+		s.Groups = append(s.Groups, &Group{ID: fmt.Sprintf("g%03d", g), Members: []Member{{IDPGroup: IDPGroup{"idp", fmt.Sprintf("v%d", g)}}}})
 	}
 	for a := range apps {
 		id := fmt.Sprintf("app%05d", a)
-		s.Apps = append(s.Apps, App{ID: id, Operations: []Operation{{"read", Read}, {"write", Write}, {"admin", Admin}}})
+		s.Apps = append(s.Apps, &App{ID: id, Operations: []Operation{{"read", Read}, {"write", Write}, {"admin", Admin}}})
 		p := Policy{ID: id, Apps: []string{id}}
 		for r := range rules {
 			rule := Rule{ID: fmt.Sprintf("r%05d", r), Effect: AllowEffect, Roles: []string{"viewer"}, Principals: []string{fmt.Sprintf("group:g%03d", (a+r*7)%200)}}
@@ -30,7 +30,7 @@ func corpus(apps, rules int) Source {
 			}
 			p.Rules = append(p.Rules, rule)
 		}
-		s.Policies = append(s.Policies, p)
+		s.Policies = append(s.Policies, &p)
 	}
 	return s
 }

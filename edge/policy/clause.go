@@ -37,16 +37,16 @@ func (k clauseKind) reason() Reason {
 	}
 }
 
-func (c *clause) eval(r *Request, who *Principal) truth {
+func (c *clause) eval(r *Request, who *Principal) Truth {
 	switch c.kind {
 	case networkClause:
 		if !r.SourceIP.IsValid() {
-			return isUnknown
+			return Unknown
 		}
 		return truthOf(c.networks.contains(normalAddress(r.SourceIP)))
 	case timeClause:
 		if r.Now.IsZero() {
-			return isUnknown
+			return Unknown
 		}
 		early := !c.from.IsZero() && r.Now.Before(c.from)
 		late := !c.until.IsZero() && !r.Now.Before(c.until)

@@ -67,7 +67,7 @@ func (c *compiler) close(appID string) {
 }
 
 func (c *compiler) addApps() {
-	for _, i := range sortedIndex(c.source.Apps, func(a App) string { return a.ID }) {
+	for _, i := range sortedIndex(c.source.Apps, func(a *App) string { return a.ID }) {
 		src := c.source.Apps[i]
 		field := "apps[" + src.ID + "]"
 		if src.ID == "" {
@@ -114,7 +114,7 @@ func (c *compiler) addApps() {
 func (c *compiler) addPolicies() {
 	seen := map[string]bool{}
 	// Sorted, so that each operation's candidates come out in reporting order.
-	for _, i := range sortedIndex(c.source.Policies, func(p Policy) string { return p.ID }) {
+	for _, i := range sortedIndex(c.source.Policies, func(p *Policy) string { return p.ID }) {
 		src := c.source.Policies[i]
 		field := "policies[" + src.ID + "]"
 		before := len(c.problems)
@@ -141,11 +141,11 @@ func (c *compiler) addPolicies() {
 
 // addPolicy returns false if a rule depends on something that has a problem of
 // its own.
-func (c *compiler) addPolicy(src Policy, field string) bool {
+func (c *compiler) addPolicy(src *Policy, field string) bool {
 	var apps []string
 	for i, id := range src.Apps {
 		if c.program.apps[id] == nil {
-			c.missing(fmt.Sprintf("%s.apps[%d]", field, i), "app", id, ids(c.source.Apps, func(a App) string { return a.ID }))
+			c.missing(fmt.Sprintf("%s.apps[%d]", field, i), "app", id, ids(c.source.Apps, func(a *App) string { return a.ID }))
 		} else if !slices.Contains(apps, id) {
 			apps = append(apps, id)
 		}
@@ -186,8 +186,6 @@ func (c *compiler) finish() *Program {
 	p.stranger = p.Resolve(Identity{})
 	return p
 }
-
-func (a Access) valid() bool { return a == Read || a == Write || a == Admin }
 
 // atomOf numbers a term when a rule first names it.
 func (c *compiler) atomOf(t term) atom {

@@ -34,7 +34,7 @@ func TestDecide(t *testing.T) {
 			if diff := cmp.Diff(parseDecision(t, parts[2]), program.Decide(app, &r)); diff != "" {
 				t.Errorf("line %d (%s): -want +got\n%s", l.number, l.pins, diff)
 			}
-			if want := reference(s, app, id, r); program.Decide(app, &r) != want {
+			if want := reference(s, app, id, r); !cmp.Equal(program.Decide(app, &r), want) {
 				t.Errorf("line %d: the reference says %+v", l.number, want)
 			}
 		}
@@ -163,9 +163,11 @@ func TestBrokenGroupIsUnknown(t *testing.T) {
 	t.Parallel()
 	w := demo(t)
 	source := w.withRules("ALLOW people read + DENY group:staff read + ALLOW group:engineering write")
-	i := slices.IndexFunc(source.Groups, func(g Group) bool { return g.ID == "engineering" })
+	i := slices.IndexFunc(source.Groups, func(g *Group) bool { return g.ID == "engineering" })
 	source.Groups = slices.Clone(source.Groups)
-	source.Groups[i].Members = []Member{{User: "no address"}, {IDPGroup: IDPGroup{"demo", "staff"}}}
+	engineering := *source.Groups[i]
+	source.Groups[i] = &engineering
+	engineering.Members = []Member{{User: "no address"}, {IDPGroup: IDPGroup{"demo", "staff"}}}
 	program, problems := Compile(source)
 	if len(problems) != 1 {
 		t.Fatalf("got %+v", problems)
@@ -190,7 +192,7 @@ func TestStalePrincipalIsResolvedAgain(t *testing.T) {
 	old, _ := Compile(w.source)
 	stale := old.Resolve(w.who["bob"])
 	changed := w.source
-	changed.Groups = append(slices.Clone(changed.Groups), Group{ID: "a-new-first"}, Group{ID: "b-another"})
+	changed.Groups = append(slices.Clone(changed.Groups), &Group{ID: "a-new-first"}, &Group{ID: "b-another"})
 	program, problems := Compile(changed)
 	if len(problems) > 0 {
 		t.Fatal(problems)

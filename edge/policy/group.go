@@ -10,7 +10,7 @@ import (
 // problem is broken: who is not surely in it is perhaps in it.
 func (c *compiler) addGroups() {
 	p := c.program
-	sorted := sortedIndex(c.source.Groups, func(g Group) string { return g.ID })
+	sorted := sortedIndex(c.source.Groups, func(g *Group) string { return g.ID })
 	for _, i := range sorted {
 		id := c.source.Groups[i].ID
 		if _, twice := c.groupOf[id]; !twice {

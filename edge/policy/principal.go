@@ -5,33 +5,6 @@ import (
 	"strings"
 )
 
-// Kind tells strangers, people and machines apart.
-type Kind int8
-
-// The kinds. The zero value is a stranger.
-const (
-	Anonymous Kind = iota
-	Person
-	Machine
-)
-
-// Identity is what is known of who makes a request, as its credential says it.
-type Identity struct {
-	Kind Kind
-
-	// Of a person.
-	IDP              string
-	Email            string
-	EmailVerified    bool     // by the provider, as JSON true
-	EmailDomainOwned bool     // the address's domain belongs to that provider
-	Groups           []string // values of the provider's groups claim
-	GroupsComplete   bool     // Groups is all of them; if not, others are unknown…
-	GroupsAbsent     []string // …but for these, which it surely has not
-
-	// Of a machine.
-	ServiceAccount string
-}
-
 // Principal is an [Identity] as one [Program] sees it. It is immutable, and
 // made once per session and program by [Program.Resolve].
 type Principal struct {
@@ -52,19 +25,19 @@ func (p *Principal) Groups() []string {
 	return ids
 }
 
-func (p *Principal) is(a atom) truth {
+func (p *Principal) is(a atom) Truth {
 	switch {
 	case p.surely.has(a):
-		return isTrue
+		return True
 	case p.maybe.has(a):
-		return isUnknown
+		return Unknown
 	}
-	return isFalse
+	return False
 }
 
 // isAny is the disjunction of is.
-func (p *Principal) isAny(atoms []atom) truth {
-	t := isFalse
+func (p *Principal) isAny(atoms []atom) Truth {
+	t := False
 	for _, a := range atoms {
 		t = max(t, p.is(a))
 	}
@@ -84,43 +57,43 @@ func (p *Program) Resolve(id Identity) *Principal {
 	case Machine:
 		who.surely.add(authenticated)
 		who.surely.add(serviceAccounts)
-		who.learn(term{serviceAccountTerm, id.ServiceAccount}, isTrue)
+		who.learn(term{serviceAccountTerm, id.ServiceAccount}, True)
 	default:
 		return who
 	}
 	for _, g := range p.broken {
-		who.join(g, isUnknown)
+		who.join(g, Unknown)
 	}
 	return who
 }
 
 func (p *Program) resolvePerson(who *Principal) {
 	id := who.identity
-	who.learn(term{idpTerm, id.IDP}, isTrue)
+	who.learn(term{idpTerm, id.IDP}, True)
 	if email, ok := CanonicalEmail(id.Email); ok {
-		known := isUnknown
+		known := Unknown
 		if id.EmailVerified && id.EmailDomainOwned {
-			known = isTrue
+			known = True
 		}
 		who.learn(term{userTerm, email}, known)
 		_, domain, _ := strings.Cut(email, "@")
 		who.learn(term{domainTerm, domain}, known)
 	}
 	for _, name := range id.Groups {
-		who.learn(term{claimTerm, claimName(id.IDP, name)}, isTrue)
+		who.learn(term{claimTerm, claimName(id.IDP, name)}, True)
 	}
 	if id.GroupsComplete {
 		return
 	}
 	for _, name := range p.claims[id.IDP] {
 		if !slices.Contains(id.Groups, name) && !slices.Contains(id.GroupsAbsent, name) {
-			who.learn(term{claimTerm, claimName(id.IDP, name)}, isUnknown)
+			who.learn(term{claimTerm, claimName(id.IDP, name)}, Unknown)
 		}
 	}
 }
 
 // learn notes what a term is for the principal, and what follows for groups.
-func (p *Principal) learn(t term, known truth) {
+func (p *Principal) learn(t term, known Truth) {
 	if a, ok := p.program.atoms[t]; ok {
 		p.note(a, known)
 	}
@@ -130,46 +103,17 @@ func (p *Principal) learn(t term, known truth) {
 }
 
 // join notes membership of a group and of all groups that contain it.
-func (p *Principal) join(group int, known truth) {
+func (p *Principal) join(group int, known Truth) {
 	for _, g := range p.program.within[group] {
 		p.note(firstGroup+atom(g), known)
 	}
 }
 
-func (p *Principal) note(a atom, known truth) {
+func (p *Principal) note(a atom, known Truth) {
 	switch known {
-	case isTrue:
+	case True:
 		p.surely.add(a)
-	case isUnknown:
+	case Unknown:
 		p.maybe.add(a)
 	}
-}
-
-// CanonicalEmail returns the one form in which addresses are compared: lower
-// case, ASCII domain. It is false for what is not an address.
-func CanonicalEmail(s string) (string, bool) {
-	local, domain, ok := strings.Cut(s, "@")
-	if !ok || local == "" || len(s) > 254 || strings.ContainsFunc(local, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		return "", false
-	}
-	if _, ok := canonicalDomain(domain); !ok {
-		return "", false
-	}
-	return strings.ToLower(s), true
-}
-
-// canonicalDomain accepts names of at least two labels: letters, digits, hyphens.
-func canonicalDomain(s string) (string, bool) {
-	labels := strings.Split(s, ".")
-	if len(labels) < 2 || len(s) > 253 {
-		return "", false
-	}
-	for _, l := range labels {
-		if l == "" || l[0] == '-' || l[len(l)-1] == '-' || strings.ContainsFunc(l, func(r rune) bool {
-			return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-')
-		}) {
-			return "", false
-		}
-	}
-	return strings.ToLower(s), true
 }

@@ -89,14 +89,14 @@ func (op *operation) decide(r *Request, who *Principal) Decision {
 	d := Decision{ValidUntil: op.nextBoundary(r.Now)}
 	stranger := who.identity.Kind == Anonymous
 	for _, c := range op.deny {
-		if who.is(c.atom) != isFalse && c.rule.eval(r, who) != isFalse {
+		if who.is(c.atom) != False && c.rule.eval(r, who) != False {
 			return d.because(Deny, DenyRule, c.rule, stranger)
 		}
 	}
 	var unmet *rule
 	var why Reason
 	for _, c := range op.require {
-		if who.is(c.atom) == isFalse {
+		if who.is(c.atom) == False {
 			continue
 		}
 		reason, lasting := c.rule.unmet(r, who)
@@ -109,7 +109,7 @@ func (op *operation) decide(r *Request, who *Principal) Decision {
 	}
 	if unmet == nil {
 		for _, c := range op.allow {
-			if who.is(c.atom) == isTrue && c.rule.eval(r, who) == isTrue {
+			if who.is(c.atom) == True && c.rule.eval(r, who) == True {
 				return d.because(Allow, allowReason(c.atom), c.rule, true)
 			}
 		}
@@ -142,8 +142,8 @@ func (d Decision) because(o Outcome, why Reason, r *rule, quiet bool) Decision {
 }
 
 // eval is the conjunction of the rule's conditions.
-func (u *rule) eval(r *Request, who *Principal) truth {
-	t := isTrue
+func (u *rule) eval(r *Request, who *Principal) Truth {
+	t := True
 	for i := range u.clauses {
 		t = min(t, u.clauses[i].eval(r, who))
 	}
@@ -157,7 +157,7 @@ func (u *rule) unmet(r *Request, who *Principal) (why Reason, lasting bool) {
 	for i := range u.clauses {
 		c := &u.clauses[i]
 		t := c.eval(r, who)
-		if t == isTrue {
+		if t == True {
 			continue
 		}
 		if c.kind.changedBySignIn() && lasting {
@@ -165,7 +165,7 @@ func (u *rule) unmet(r *Request, who *Principal) (why Reason, lasting bool) {
 		}
 		lasting = !c.kind.changedBySignIn()
 		switch {
-		case t == isFalse && (why == "" || why == RequireUnknown):
+		case t == False && (why == "" || why == RequireUnknown):
 			why = c.kind.reason()
 		case why == "":
 			why = RequireUnknown

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 )
 
@@ -72,11 +73,11 @@ func genRule(t *rapid.T, id string, effects ...Effect) Rule {
 
 func genSource(t *rapid.T) Source {
 	s := Source{
-		Apps: []App{{ID: "app", Operations: []Operation{{"read", Read}, {"write", Write}, {"inv.read", Read}, {"inv.pay", Admin}}}, {
+		Apps: []*App{{ID: "app", Operations: []Operation{{"read", Read}, {"write", Write}, {"inv.read", Read}, {"inv.pay", Admin}}}, {
 			ID:       "other",
 			Disabled: rapid.IntRange(0, 9).Draw(t, "disabled") == 0,
 		}},
-		Roles:           []Role{{ID: "own", Operations: []string{"inv.*"}, Access: []Access{Write}}},
+		Roles:           []*Role{{ID: "own", Operations: []string{"inv.*"}, Access: []Access{Write}}},
 		Providers:       []string{"i0", "i1"},
 		ServiceAccounts: []string{"s0", "s1"},
 	}
@@ -99,7 +100,7 @@ func genSource(t *rapid.T) Source {
 			}
 			group.Members = append(group.Members, m)
 		}
-		s.Groups = append(s.Groups, group)
+		s.Groups = append(s.Groups, &group)
 	}
 	for p := range rapid.IntRange(1, 3).Draw(t, "policies") {
 		policy := Policy{ID: fmt.Sprintf("p%d", p), Apps: distinct(t, rapid.SampledFrom([]string{"app", "other"}), 1, 2, "apps")}
@@ -109,7 +110,7 @@ func genSource(t *rapid.T) Source {
 		for r := range rapid.IntRange(1, 4).Draw(t, "rules") {
 			policy.Rules = append(policy.Rules, genRule(t, fmt.Sprintf("r%d", r), AllowEffect, AllowEffect, DenyEffect, RequireEffect))
 		}
-		s.Policies = append(s.Policies, policy)
+		s.Policies = append(s.Policies, &policy)
 	}
 	return s
 }
@@ -166,11 +167,12 @@ func shuffled(t *rapid.T, s Source) Source {
 	s.Groups = rapid.Permutation(s.Groups).Draw(t, "groups")
 	s.Policies = rapid.Permutation(s.Policies).Draw(t, "policies")
 	for i, p := range s.Policies {
-		rules := rapid.Permutation(p.Rules).Draw(t, "rules")
-		for j := range rules {
-			rules[j].Principals = rapid.Permutation(rules[j].Principals).Draw(t, "principals")
+		p = new(*p)
+		p.Rules = rapid.Permutation(p.Rules).Draw(t, "rules")
+		for j := range p.Rules {
+			p.Rules[j].Principals = rapid.Permutation(p.Rules[j].Principals).Draw(t, "principals")
 		}
-		s.Policies[i].Rules = rules
+		s.Policies[i] = p
 	}
 	return s
 }
@@ -213,7 +215,7 @@ func properties(t *rapid.T) {
 	// Not after shuffled, which works in place.
 	tighter := source
 	tighter.Policies = append(slices.Clone(source.Policies),
-		Policy{ID: rapid.SampledFrom([]string{"a", "z"}).Draw(t, "where"), Apps: []string{"app"}, Rules: []Rule{genRule(t, "more", DenyEffect, RequireEffect)}})
+		&Policy{ID: rapid.SampledFrom([]string{"a", "z"}).Draw(t, "where"), Apps: []string{"app"}, Rules: []Rule{genRule(t, "more", DenyEffect, RequireEffect)}})
 	tight := compile(t, tighter)
 	type question struct {
 		app string
@@ -226,7 +228,7 @@ func properties(t *rapid.T) {
 		id := genIdentity(t)
 		app, r := genRequest(t)
 		d := decide(program, app, id, r)
-		if want := reference(source, app, id, r); d != want {
+		if want := reference(source, app, id, r); !cmp.Equal(d, want) {
 			t.Fatalf("%s %+v %+v\ngot  %+v\nwant %+v", app, id, r, d, want)
 		}
 		if d.Outcome == Authenticate && id.Kind != Anonymous {
@@ -242,7 +244,7 @@ func properties(t *rapid.T) {
 		if d.ValidUntil.After(r.Now) {
 			before := r
 			before.Now = d.ValidUntil.Add(-1)
-			if got := decide(program, app, id, before); got != d {
+			if got := decide(program, app, id, before); !cmp.Equal(got, d) {
 				t.Fatalf("%s %+v %+v\n%+v changes before its time: %+v", app, id, r, d, got)
 			}
 		}
@@ -250,7 +252,7 @@ func properties(t *rapid.T) {
 	}
 	again := compile(t, shuffled(t, source))
 	for _, q := range asked {
-		if got := decide(again, q.app, q.id, q.r); got != q.d {
+		if got := decide(again, q.app, q.id, q.r); !cmp.Equal(got, q.d) {
 			t.Fatalf("%s %+v %+v\nthe order of writing matters: %+v, %+v", q.app, q.id, q.r, q.d, got)
 		}
 	}
@@ -266,7 +268,9 @@ func FuzzProperties(f *testing.F) { f.Fuzz(rapid.MakeFuzz(properties)) }
 // spoil spoils one thing of a source in a way that Compile must report.
 func spoil(t *rapid.T, s Source) Source {
 	s.Policies = slices.Clone(s.Policies)
-	p := &s.Policies[rapid.IntRange(0, len(s.Policies)-1).Draw(t, "policy")]
+	i := rapid.IntRange(0, len(s.Policies)-1).Draw(t, "policy")
+	p := new(*s.Policies[i])
+	s.Policies[i] = p
 	p.Rules = slices.Clone(p.Rules)
 	r := &p.Rules[rapid.IntRange(0, len(p.Rules)-1).Draw(t, "rule")]
 	switch rapid.IntRange(0, 7).Draw(t, "fault") {
@@ -283,10 +287,12 @@ func spoil(t *rapid.T, s Source) Source {
 	case 5:
 		r.Conditions.MembersOf = []string{}
 	case 6:
-		s.Roles = []Role{{ID: "own", Operations: []string{"inv*"}}}
+		s.Roles = []*Role{{ID: "own", Operations: []string{"inv*"}}}
 	case 7:
 		s.Groups = slices.Clone(s.Groups)
-		g := &s.Groups[rapid.IntRange(0, 3).Draw(t, "group")]
+		i := rapid.IntRange(0, 3).Draw(t, "group")
+		g := new(*s.Groups[i])
+		s.Groups[i] = g
 		g.Members = slices.Clone(g.Members)
 		if len(g.Members) == 0 {
 			g.Members = []Member{{}}

@@ -28,7 +28,7 @@ type referee struct {
 }
 
 func reference(s Source, appID string, id Identity, r Request) Decision {
-	i := slices.IndexFunc(s.Apps, func(a App) bool { return a.ID == appID })
+	i := slices.IndexFunc(s.Apps, func(a *App) bool { return a.ID == appID })
 	if i < 0 {
 		return Decision{Reason: DenyNoPolicy}
 	}
@@ -42,7 +42,7 @@ func reference(s Source, appID string, id Identity, r Request) Decision {
 		return Decision{Reason: DenyAppClosed}
 	case app.Disabled:
 		return Decision{Reason: DenyAppDisabled}
-	case !slices.ContainsFunc(s.Policies, func(p Policy) bool { return slices.Contains(p.Apps, appID) }):
+	case !slices.ContainsFunc(s.Policies, func(p *Policy) bool { return slices.Contains(p.Apps, appID) }):
 		return Decision{Reason: DenyNoPolicy}
 	case o < 0 && id.Kind == Anonymous:
 		return Decision{Outcome: Authenticate, Reason: IdentityNone}
@@ -75,7 +75,7 @@ func (e referee) rulesFor(app string, op Operation) (rules []placed) {
 
 func (e referee) covers(r Rule, op Operation) bool {
 	names, access := slices.Clone(r.Operations), []Access{}
-	predefined := []Role{{ID: "viewer", Access: []Access{Read}}, {ID: "user", Access: []Access{Read, Write}}, {ID: "admin", Operations: []string{"*"}}}
+	predefined := []*Role{{ID: "viewer", Access: []Access{Read}}, {ID: "user", Access: []Access{Read, Write}}, {ID: "admin", Operations: []string{"*"}}}
 	for _, role := range slices.Concat(e.Roles, predefined) {
 		if slices.Contains(r.Roles, role.ID) {
 			names, access = append(names, role.Operations...), append(access, role.Access...)
@@ -227,7 +227,7 @@ func (e referee) address(matches bool) verdict {
 }
 
 func (e referee) inGroup(id string) (v verdict) {
-	i := slices.IndexFunc(e.Groups, func(g Group) bool { return g.ID == id })
+	i := slices.IndexFunc(e.Groups, func(g *Group) bool { return g.ID == id })
 	for _, m := range e.Groups[i].Members {
 		switch {
 		case m.User != "":

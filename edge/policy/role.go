@@ -35,7 +35,7 @@ func predefined() map[string]selector {
 
 func (c *compiler) addRoles() {
 	c.roles, c.badRoles = predefined(), map[string]bool{}
-	for _, i := range sortedIndex(c.source.Roles, func(r Role) string { return r.ID }) {
+	for _, i := range sortedIndex(c.source.Roles, func(r *Role) string { return r.ID }) {
 		src := c.source.Roles[i]
 		field := "roles[" + src.ID + "]"
 		before := len(c.problems)

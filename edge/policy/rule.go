@@ -1,53 +1,110 @@
 package policy
 
-import "slices"
+import (
+	"time"
 
-// addRule compiles a rule for the apps of its policy. It returns false if the
-// rule depends on a role that has a problem of its own.
-func (c *compiler) addRule(policy string, src Rule, field string, apps []string) bool {
-	compiled := &rule{policy: policy, id: src.ID, remediation: src.Remediation}
-	atoms := c.principals(src.Principals, field)
-	selectors, understood := c.selectors(src, field, apps)
-	compiled.clauses = c.clauses(src.Conditions, field+".conditions")
-	switch src.Effect {
-	case AllowEffect, DenyEffect:
-	case RequireEffect:
-		if len(compiled.clauses) == 0 && src.Conditions.none() {
-			c.report(field+".conditions", ProblemRequired, "", "a REQUIRE rule says what is required")
-		}
-	default:
-		c.report(field+".effect", ProblemInvalid, "", "an effect is ALLOW, DENY or REQUIRE")
-	}
-	for _, id := range apps {
-		for name, op := range c.program.apps[id].operations {
-			if slices.ContainsFunc(selectors, func(s selector) bool { return s.picks(name, c.accessOf[id][name]) }) {
-				op.add(src.Effect, atoms, compiled)
-			}
-		}
-	}
-	return understood
+	"github.com/sallyport-iap/sallyport/edge/policy/window"
+)
+
+// Policy is a set of rules for apps. The order of rules means nothing.
+//
+// It is attached by name or by labels, never both. One that selects by labels is
+// a guard-rail: it refuses and requires, and never allows, because an app that
+// has not the label may well be meant.
+type Policy struct {
+	ID         string
+	Mode       Mode
+	Apps       []string
+	Selector   []LabelRequirement // all of them
+	Exemptions []Exemption        // of a guard-rail
+	Rules      []Rule
 }
 
-func (op *operation) add(effect Effect, atoms []atom, r *rule) {
-	list := &op.deny
-	switch effect {
-	case AllowEffect:
-		list = &op.allow
-		if op.remediation == "" {
-			op.remediation = r.remediation
-		}
-	case RequireEffect:
-		list = &op.require
-	}
-	for _, a := range atoms {
-		*list = append(*list, candidate{a, r})
-	}
-	for _, cl := range r.clauses {
-		if !cl.from.IsZero() {
-			op.boundaries = append(op.boundaries, cl.from)
-		}
-		if !cl.until.IsZero() {
-			op.boundaries = append(op.boundaries, cl.until)
-		}
-	}
+// Mode says whether a policy is enforced, or judged beside those that are and
+// only reported.
+type Mode string
+
+// The modes.
+const (
+	Enforced Mode = "ENFORCED"
+	Shadow   Mode = "SHADOW"
+)
+
+// LabelRequirement selects apps whose label has one of some values.
+type LabelRequirement struct {
+	Key    string
+	Values []string
+	Unset  Unset
 }
+
+// Unset says what an app is that has not the label at all.
+type Unset string
+
+// What an app without the label is. The default is the safe one for a guard-rail.
+const (
+	UnsetMatches    Unset = "MATCH"
+	UnsetMatchesNot Unset = "NO_MATCH"
+)
+
+// Exemption takes some principals out of the scope of a guard-rail's rules:
+// break-glass. It is named, so that whoever reads a decision sees it.
+type Exemption struct {
+	ID         string
+	Principals []string
+	Apps       []string  // nil: wherever the guard-rail reaches
+	NotAfter   time.Time // zero: without end
+}
+
+// Rule has a scope (who does what) and a requirement (conditions and
+// expression). In ALLOW and DENY both are one clause; in REQUIRE the scope says
+// for whom the requirement must hold.
+type Rule struct {
+	ID         string
+	Effect     Effect
+	Principals []string // user: group: domain: serviceAccount: idp: people serviceAccounts authenticated anyone
+	Roles      []string // exactly one of Roles
+	Operations []string // and Operations: names, "invoices.*" or "*"
+	Conditions Conditions
+	Expression string // CEL, see package expression; "" is none
+	// Description is for who reads the policy.
+	Description string
+	// Remediation tells a person who was denied what to do.
+	Remediation string
+}
+
+// Effect is what a rule does when it counts.
+type Effect string
+
+// The effects.
+const (
+	AllowEffect   Effect = "ALLOW"
+	DenyEffect    Effect = "DENY"
+	RequireEffect Effect = "REQUIRE"
+)
+
+// Conditions must all hold. Nil means that there is no such condition; empty
+// and not nil is refused, because empty is never "everything".
+type Conditions struct {
+	SourceCIDRs []string         // the source address is in one of them
+	Countries   []string         // of the source address: ISO 3166-1 alpha-2, or "unknown"
+	TimeWindows []window.Window  // in one of them
+	NotBefore   time.Time        // from this instant
+	NotAfter    time.Time        // until just before this instant
+	Device      *DeviceCondition // all that it names
+	MaxAuthAge  time.Duration    // signed in at most so long ago
+	RequiredACR []string         // signed in with any of these authentication context classes
+	RequiredAMR []string         // signed in with all of these authentication methods
+	IDPs        []string         // signed in at one of them
+	MembersOf   []string         // in one of these groups
+}
+
+// DeviceCondition is what a device must be. It names at least one thing.
+type DeviceCondition struct {
+	Managed      bool
+	Compliant    bool
+	Posture      []string      // checks that it passes
+	MaxReportAge time.Duration // what is known of it was reported at most so long ago
+}
+
+// UnknownCountry in [Conditions] stands for addresses whose country is unknown.
+const UnknownCountry = "unknown"

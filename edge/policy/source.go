@@ -2,12 +2,17 @@ package policy
 
 import "time"
 
-// Source is everything that policies of one tenant depend on.
+// Source is everything that policies of one tenant depend on. It is immutable
+// once it is given to [Compile]. A source that shares pointers with the one
+// before costs [Program.Recompile] only what is not shared, and least if lists
+// are in order of ids.
 type Source struct {
-	Apps            []App
-	Roles           []Role // beside the predefined viewer, user and admin
-	Groups          []Group
-	Policies        []Policy
+	Apps            []*App
+	Roles           []*Role // beside the predefined viewer, user and admin
+	Groups          []*Group
+	Memberships     []*Membership
+	Policies        []*Policy
+	Grants          []*Grant
 	Providers       []string // ids of identity providers
 	ServiceAccounts []string // ids
 }
@@ -15,9 +20,10 @@ type Source struct {
 // App is what policies are attached to.
 type App struct {
 	ID         string
-	Disabled   bool        // by its owner: deny.app_disabled
-	Closed     bool        // something about it was not understood: deny.app_closed
-	Operations []Operation // none: read and write
+	Labels     map[string]string // what guard-rails select by
+	Disabled   bool              // by its owner: deny.app_disabled
+	Closed     bool              // something about it was not understood: deny.app_closed
+	Operations []Operation       // none: read and write
 }
 
 // Operation is a thing that can be done in an app. Which request is which
@@ -36,6 +42,8 @@ const (
 	Write Access = "WRITE"
 	Admin Access = "ADMIN"
 )
+
+func (a Access) valid() bool { return a == Read || a == Write || a == Admin }
 
 // DefaultAccess is the class of an operation that declares none. It is never
 // Admin, and Read only if no method changes anything. A WebSocket and a gRPC
@@ -77,42 +85,21 @@ type IDPGroup struct {
 	Name string
 }
 
-// Policy is a set of rules for apps. The order of rules means nothing.
-type Policy struct {
-	ID    string
-	Apps  []string
-	Rules []Rule
+// Membership is the groups of one person, beside those that have the person
+// among their members: one changes without touching the others.
+type Membership struct {
+	User   string // e-mail address
+	Groups []string
 }
 
-// Rule has a scope (who does what) and conditions. In ALLOW and DENY both are
-// one clause; in REQUIRE the scope says for whom the conditions must hold.
-type Rule struct {
+// Grant is access for a while, such as an approved request: an ALLOW rule with
+// an end. DENY and REQUIRE bind it as any other.
+type Grant struct {
 	ID         string
-	Effect     Effect
-	Principals []string // user: group: domain: serviceAccount: idp: people serviceAccounts authenticated anyone
+	App        string
+	Principals []string
 	Roles      []string // exactly one of Roles
-	Operations []string // and Operations: names, "invoices.*" or "*"
-	Conditions Conditions
-	// Remediation tells a person who was denied what to do.
-	Remediation string
-}
-
-// Effect is what a rule does when it counts.
-type Effect string
-
-// The effects.
-const (
-	AllowEffect   Effect = "ALLOW"
-	DenyEffect    Effect = "DENY"
-	RequireEffect Effect = "REQUIRE"
-)
-
-// Conditions must all hold. Nil means that there is no such condition; empty
-// and not nil is refused, because empty is never "everything".
-type Conditions struct {
-	SourceCIDRs []string  // the source address is in one of them
-	IDPs        []string  // signed in at one of them
-	MembersOf   []string  // in one of these groups
-	NotBefore   time.Time // from this instant
-	NotAfter    time.Time // until just before this instant
+	Operations []string // and Operations
+	NotBefore  time.Time
+	NotAfter   time.Time // required
 }

@@ -1,19 +1,31 @@
 package policy
 
-// truth is the value of a clause (Kleene's strong three-valued logic). The
+// Truth is the value of a clause (Kleene's strong three-valued logic). The
 // order is what makes min the conjunction and max the disjunction. The zero
-// value is the one that never grants.
-type truth int8
+// value, Unknown, neither grants nor switches off a refusal.
+type Truth int8
 
+// The truths, in order.
 const (
-	isFalse truth = iota
-	isUnknown
-	isTrue
+	False Truth = iota - 1
+	Unknown
+	True
 )
 
-func truthOf(b bool) truth {
-	if b {
-		return isTrue
+func (t Truth) String() string {
+	switch t {
+	case False:
+		return "false"
+	case True:
+		return "true"
+	default:
+		return "unknown"
 	}
-	return isFalse
+}
+
+func truthOf(b bool) Truth {
+	if b {
+		return True
+	}
+	return False
 }

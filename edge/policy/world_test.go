@@ -73,7 +73,7 @@ func (w *world) add(text string) bool {
 				a.Closed = true
 			}
 		}
-		s.Apps = append(s.Apps, a)
+		s.Apps = append(s.Apps, &a)
 	case "group":
 		g := Group{ID: fields[0]}
 		for _, f := range fields[2:] {
@@ -91,7 +91,7 @@ func (w *world) add(text string) bool {
 			}
 			g.Members = append(g.Members, m)
 		}
-		s.Groups = append(s.Groups, g)
+		s.Groups = append(s.Groups, &g)
 	case "role":
 		r := Role{ID: fields[0]}
 		for _, f := range fields[2:] {
@@ -104,18 +104,18 @@ func (w *world) add(text string) bool {
 				r.Operations = append(r.Operations, f)
 			}
 		}
-		s.Roles = append(s.Roles, r)
+		s.Roles = append(s.Roles, &r)
 	case "policy":
 		p := Policy{ID: fields[0]}
 		if len(fields) > 1 {
 			p.Apps = list(fields[1])
 		}
-		s.Policies = append(s.Policies, p)
+		s.Policies = append(s.Policies, &p)
 	case "rule":
 		policy, id, _ := strings.Cut(fields[0], ".")
 		r, _ := parseRule(strings.TrimPrefix(rest, fields[0]+" "))
 		r.ID = id
-		i := slices.IndexFunc(s.Policies, func(p Policy) bool { return p.ID == policy })
+		i := slices.IndexFunc(s.Policies, func(p *Policy) bool { return p.ID == policy })
 		s.Policies[i].Rules = append(s.Policies[i].Rules, r)
 	case "who":
 		w.who[fields[0]] = parseIdentity(fields[2:])
@@ -255,10 +255,10 @@ func (w *world) withRules(text string) Source {
 		policy, id, _ := strings.Cut(name, ".")
 		r, app := parseRule(part)
 		r.ID = id
-		j := slices.IndexFunc(s.Policies, func(p Policy) bool { return p.ID == policy })
+		j := slices.IndexFunc(s.Policies, func(p *Policy) bool { return p.ID == policy })
 		if j < 0 {
 			j = len(s.Policies)
-			s.Policies = append(s.Policies, Policy{ID: policy, Apps: []string{app}})
+			s.Policies = append(s.Policies, &Policy{ID: policy, Apps: []string{app}})
 		}
 		s.Policies[j].Rules = append(s.Policies[j].Rules, r)
 	}
@@ -270,8 +270,10 @@ func reversed(s Source) Source {
 	s.Policies = slices.Clone(s.Policies)
 	slices.Reverse(s.Policies)
 	for i := range s.Policies {
-		s.Policies[i].Rules = slices.Clone(s.Policies[i].Rules)
-		slices.Reverse(s.Policies[i].Rules)
+		p := *s.Policies[i]
+		p.Rules = slices.Clone(p.Rules)
+		slices.Reverse(p.Rules)
+		s.Policies[i] = &p
 	}
 	return s
 }

@@ -13,21 +13,21 @@ import (
 func (d *documents) source(closed func(appID string) bool) policy.Source {
 	s := policy.Source{}
 	for _, a := range d.apps {
-		app := policy.App{ID: a.GetId(), Disabled: a.GetDisabled(), Closed: closed(a.GetId())}
+		app := &policy.App{ID: a.GetId(), Disabled: a.GetDisabled(), Closed: closed(a.GetId())}
 		for _, op := range a.GetOperations() {
 			app.Operations = append(app.Operations, policy.Operation{ID: op.GetId(), Access: access(op.GetAccess())})
 		}
 		s.Apps = append(s.Apps, app)
 	}
 	for _, r := range d.roles {
-		role := policy.Role{ID: r.GetId(), Operations: r.GetOperations()}
+		role := &policy.Role{ID: r.GetId(), Operations: r.GetOperations()}
 		for _, a := range r.GetAccess() {
 			role.Access = append(role.Access, access(a))
 		}
 		s.Roles = append(s.Roles, role)
 	}
 	for _, g := range d.groups {
-		group := policy.Group{ID: g.GetId()}
+		group := &policy.Group{ID: g.GetId()}
 		for _, m := range g.GetMembers() {
 			group.Members = append(group.Members, policy.Member{
 				User: m.GetUser(), ServiceAccount: m.GetServiceAccount(), Group: m.GetGroup(),
@@ -48,8 +48,8 @@ func (d *documents) source(closed func(appID string) bool) policy.Source {
 	return s
 }
 
-func policyOf(m *edgev1.Policy) policy.Policy {
-	p := policy.Policy{ID: m.GetId(), Apps: m.GetApps()}
+func policyOf(m *edgev1.Policy) *policy.Policy {
+	p := &policy.Policy{ID: m.GetId(), Apps: m.GetApps()}
 	for _, r := range m.GetRules() {
 		c := r.GetConditions()
 		p.Rules = append(p.Rules, policy.Rule{
