@@ -6,11 +6,11 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/sallyport-iap/sallyport/cmd/internal/commandline"
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
 	"github.com/sallyport-iap/sallyport/cmd/internal/settings"
 )
@@ -41,36 +41,14 @@ type commands struct {
 // Run parses the command line and runs the command.
 func Run(ctx context.Context, env process.Env) error {
 	var c commands
-	stop := errors.New("help was printed")
 	from := &settings.Settings{Prefix: prefix, Getenv: env.Getenv}
-	parser, err := kong.New(&c,
-		kong.Name("sallyport-controlplane"), kong.Description(description), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { panic(stop) }), kong.Resolvers(from),
-	)
-	if err != nil {
-		return fmt.Errorf("define the command line: %w", err)
-	}
-	parsed, err := parse(parser, env.Args, stop)
-	switch {
-	case errors.Is(err, stop):
-		return nil
-	case err != nil:
-		return &process.Exit{Status: 2, Err: err}
+	parsed, err := commandline.Parse(env, &c,
+		kong.Name("sallyport-controlplane"), kong.Description(description), kong.ConfigureHelp(kong.HelpOptions{Compact: true}), kong.Resolvers(from))
+	if parsed == nil {
+		return err
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
 	return parsed.Run(env, from)
-}
-
-// parse turns kong's exit after --help into an error, so that the process ends in one place.
-func parse(parser *kong.Kong, args []string, stop error) (parsed *kong.Context, err error) {
-	defer func() {
-		if p := recover(); p == stop { //nolint:errorlint // the very value that was thrown
-			err = stop
-		} else if p != nil {
-			panic(p)
-		}
-	}()
-	return parser.Parse(args)
 }
 
 type versionCommand struct{}

@@ -1,6 +1,9 @@
 package cli
 
 import (
+	"fmt"
+
+	"github.com/sallyport-iap/sallyport/cmd/internal/commandline"
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
 	"github.com/sallyport-iap/sallyport/cmd/internal/settings"
 )
@@ -8,7 +11,7 @@ import (
 // check returns all faults as one error: those of the file, and those that a command found in its values.
 func check(s *settings.Settings, found ...error) error {
 	if all := s.Faults(found...); all != nil {
-		return &process.Exit{Status: 2, Err: all}
+		return &process.Exit{Status: commandline.Misused, Err: fmt.Errorf("%w\nThe command's --help tells every setting.", all)}
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/sallyport-iap/sallyport/cmd/internal/commandline"
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
 	"github.com/sallyport-iap/sallyport/cmd/internal/settings"
 	"github.com/sallyport-iap/sallyport/edge/listener"
@@ -53,6 +54,10 @@ type Options struct {
 	Name   string `help:"The edge's id, such as eu-1. If set, an identity of another edge is refused." placeholder:"ID"`
 	Region string `help:"Where the edge is; sessions remember it." placeholder:"REGION"`
 
+	MaxConnections             int `help:"Connections of clients at the same time; 0 is 20,000, or what the limit of open files leaves room for."`
+	MaxConnectionsPerSource    int `help:"Of them, those of one address (IPv4) or /64 (IPv6), trusted proxies aside; 0 is 4,000, or half of all."`
+	MaxNewConnectionsPerSource int `help:"Of them, those that have not sent a request yet; 0 is 2,048, or half of all."`
+
 	DrainDelay   time.Duration `help:"At the end: how long to take requests after /readyz went off, for load balancers to notice." default:"0s"`
 	DrainTimeout time.Duration `help:"At the end: how long requests may take to finish." default:"30s"`
 
@@ -65,43 +70,23 @@ type Options struct {
 // Run parses the command line and runs the edge.
 func Run(ctx context.Context, env process.Env) error {
 	var o Options
-	stop := errors.New("kong has answered")
 	from := &settings.Settings{Prefix: "SALLYPORT_", Getenv: env.Getenv}
-	parser, err := kong.New(&o,
-		kong.Name("sallyport-edge"), kong.Description(description), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.Vars{"version": version}, kong.Writers(env.Stdout, env.Stderr), kong.Exit(func(int) { panic(stop) }), kong.Resolvers(from),
-	)
-	if err != nil {
-		return fmt.Errorf("define the command line: %w", err)
-	}
-	switch err := parse(parser, env.Args, stop); {
-	case errors.Is(err, stop):
-		return nil
-	case err != nil:
-		return &process.Exit{Status: 2, Err: err}
+	parsed, err := commandline.Parse(env, &o,
+		kong.Name("sallyport-edge"), kong.Description(description), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Vars{"version": version}, kong.Resolvers(from))
+	if parsed == nil {
+		return err
 	}
 	c, err := o.check(env)
 	if err := from.Faults(err); err != nil {
-		return &process.Exit{Status: 2, Err: err}
+		return &process.Exit{Status: commandline.Misused, Err: fmt.Errorf("%w\nSee sallyport-edge --help", err)}
 	}
 	c.log.InfoContext(ctx, "starting", "version", version, slog.Group("settings",
 		"sync_url", o.SyncURL, "data_dir", o.DataDir, "listen", o.Listen, "public_port", c.publicPort, "health_listen", o.HealthListen,
 		"tls_cert", o.TLSCert, "redis_addr", o.RedisAddr, "redis_password", redacted(c.redisPassword), "name", o.Name, "region", o.Region,
+		"max_connections", o.MaxConnections, "max_connections_per_source", o.MaxConnectionsPerSource, "max_new_connections_per_source", o.MaxNewConnectionsPerSource,
 		"drain_delay", o.DrainDelay.String(), "drain_timeout", o.DrainTimeout.String(), "log_format", o.LogFormat, "log_level", o.LogLevel))
 	return c.run(ctx)
-}
-
-// parse turns kong's exit after --help into an error, so that the process ends in one place.
-func parse(parser *kong.Kong, args []string, stop error) (err error) {
-	defer func() {
-		if p := recover(); p == stop { //nolint:errorlint // the very value that was thrown
-			err = stop
-		} else if p != nil {
-			panic(p)
-		}
-	}()
-	_, err = parser.Parse(args)
-	return err
 }
 
 func redacted(secret string) string {
@@ -156,6 +141,9 @@ func (o Options) check(env process.Env) (*configuration, error) {
 	}
 	if c.redisPassword, err = secret(o.RedisPasswordFile); err != nil {
 		fault("--redis-password-file: %w", err)
+	}
+	if min(o.MaxConnections, o.MaxConnectionsPerSource, o.MaxNewConnectionsPerSource) < 0 {
+		fault("--max-connections, --max-connections-per-source, --max-new-connections-per-source: must not be negative")
 	}
 	if o.DrainDelay < 0 || o.DrainTimeout <= 0 {
 		fault("--drain-delay, --drain-timeout: must not be negative, and the time-out not zero")
