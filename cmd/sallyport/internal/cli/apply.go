@@ -102,7 +102,7 @@ func refused(err error, parent string, read *manifest.Manifest) error {
 }
 
 func (s *session) printChanges(request *sallyportv1.ApplyRequest, r *sallyportv1.ApplyResponse) {
-	if s.json {
+	if s.scripted() {
 		return
 	}
 	for _, c := range r.GetChanges() {

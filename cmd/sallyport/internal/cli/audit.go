@@ -47,7 +47,7 @@ type auditTailCommand struct {
 
 // Help is what `--help` says beyond the flags.
 func (*auditTailCommand) Help() string {
-	return `With -o json it is a line for each.
+	return `With -o json it is a line for each, with -o yaml a document.
 
     sallyport audit tail --outcome DENY
     sallyport audit tail --changes -o json | jq .revision`
@@ -119,7 +119,7 @@ type auditListCommand struct {
 
 // Help is what `--help` says beyond the flags.
 func (*auditListCommand) Help() string {
-	return `With -o json it is a line for each.
+	return `With -o json it is a line for each, with -o yaml a document.
 
     sallyport audit list --decision d_01M849GJJYF75RD8T7VPB6TN3R      why was that denied?
     sallyport audit list --principal bob@acme.test --outcome DENY`
@@ -172,7 +172,7 @@ func (a *auditListCommand) events(ctx context.Context, s *session, client *api.C
 				return err
 			}
 		}
-		if len(response.GetAccessEvents()) == 0 && left == a.Limit && !s.json {
+		if len(response.GetAccessEvents()) == 0 && left == a.Limit && !s.scripted() {
 			s.progress("There are no access events in %s%s.\n", s.parent(), a.suchAs())
 		}
 		left -= len(response.GetAccessEvents())
@@ -207,7 +207,7 @@ func (a *auditListCommand) changes(ctx context.Context, s *session, client *api.
 
 // printEvent prints a line: when, where, what came out, who, what was asked, why, and the decision to ask about.
 func (s *session) printEvent(e *sallyportv1.AccessEvent, clock string) error {
-	if s.json {
+	if s.scripted() {
 		return s.printLine(e)
 	}
 	at, edge := e.GetTime().AsTime().Local().Format(clock), printable(e.GetEdge()[strings.LastIndex(e.GetEdge(), "/")+1:])
@@ -242,7 +242,7 @@ func who(e *sallyportv1.AccessEvent) string {
 
 // printConfigChange prints who did what, and below it what became of each resource.
 func (s *session) printConfigChange(c *sallyportv1.ConfigChange) error {
-	if s.json {
+	if s.scripted() {
 		return s.printLine(c)
 	}
 	method := c.GetMethod()[strings.LastIndex(c.GetMethod(), "/")+1:]

@@ -12,12 +12,12 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/sallyport-iap/sallyport/cmd/internal/commandline"
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
 )
 
 // Exit statuses, for scripts; `sallyport --help` tells them.
 const (
-	statusUsage       = 2 // the command line is wrong
 	statusNotEnforced = 3 // done, but some edge does not enforce it yet
 	statusInterrupted = 130
 )
@@ -33,7 +33,7 @@ type commands struct {
 	Target
 	platformCommands
 
-	Output string `enum:"table,json" default:"table" short:"o" group:"For every command:" help:"How to print: table, for people, or json, for scripts."`
+	Output string `enum:"table,json,yaml" default:"table" short:"o" group:"For every command:" help:"How to print: table, for people; json or yaml, whole, for scripts."`
 
 	Apply   applyCommand   `cmd:"" help:"Bring about what files say, as one change."`
 	Get     getCommand     `cmd:"" help:"Show a collection of resources, or one."`
@@ -49,33 +49,22 @@ type commands struct {
 type session struct {
 	process.Env
 	target Target
-	json   bool
+	output string // table, json or yaml
 	found  string // where the address is from, if nobody gave one
 }
 
 // Run is the program.
 func Run(ctx context.Context, env process.Env) error {
 	var c commands
-	exited := &process.Exit{Status: -1}
-	parser, err := kong.New(&c,
-		kong.Name("sallyport"),
-		kong.Description(description),
-		kong.Writers(env.Stdout, env.Stderr),
-		kong.Exit(func(status int) { exited.Status = status }),
+	command, err := commandline.Parse(env, &c,
+		kong.Name("sallyport"), kong.Description(description),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
 	)
-	if err != nil {
-		return fmt.Errorf("define the command line: %w", err)
-	}
-	command, err := parser.Parse(env.Args)
-	if exited.Status >= 0 { // --help, which kong answers by itself
-		return exited
-	}
-	if err != nil {
-		return misused(parser, err)
+	if command == nil {
+		return err
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
-	s := &session{Env: env, target: c.Target, json: c.Output == "json"}
+	s := &session{Env: env, target: c.Target, output: c.Output}
 	err = command.Run(s)
 	if command.Selected().Name == "dev" {
 		return err // it is not one call of the API, and ends when it is told to
@@ -83,29 +72,14 @@ func Run(ctx context.Context, env process.Env) error {
 	return s.readable(err)
 }
 
-// misused answers a command line that is wrong: with the help if it only stops too early, else with where help is.
-func misused(parser *kong.Kong, err error) error {
-	wrong, ok := errors.AsType[*kong.ParseError](err)
-	if !ok {
-		return &process.Exit{Status: statusUsage, Err: err}
-	}
-	node := wrong.Context.Selected()
-	if node == nil {
-		node = wrong.Context.Model.Node
-	}
-	if wrong.Context.Error == nil && len(node.Children) > 0 {
-		parser.Stdout = parser.Stderr
-		if err := wrong.Context.PrintUsage(false); err != nil {
-			return err
-		}
-		return &process.Exit{Status: statusUsage}
-	}
-	return &process.Exit{Status: statusUsage, Err: fmt.Errorf("%w\nSee %s --help", err, node.FullPath())}
+func usage(problem string) error {
+	return &process.Exit{Status: commandline.Misused, Err: errors.New(problem)}
 }
 
-func usage(problem string) error { return &process.Exit{Status: statusUsage, Err: errors.New(problem)} }
-
 func (s *session) printf(format string, args ...any) { fmt.Fprintf(s.Stdout, format, args...) }
+
+// scripted reports whether what is printed is for scripts, which want whole values and nothing beside them.
+func (s *session) scripted() bool { return s.output != "table" }
 
 // progress is for a person who waits; machines read Stdout.
 func (s *session) progress(format string, args ...any) { fmt.Fprintf(s.Stderr, format, args...) }

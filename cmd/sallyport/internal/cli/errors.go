@@ -49,8 +49,10 @@ func said(r *api.Refusal) string {
 		text = strings.Join(lines, "\n")
 	}
 	switch {
-	case r.Reason == "TOKEN_MISSING" || r.Reason == "TOKEN_INVALID":
-		text += "\nGive another with --token-file or SALLYPORT_TOKEN: an admin of the tenant can make one."
+	case r.Reason == "TOKEN_INVALID":
+		text += ": it is wrong, or has expired, or was revoked\nGive another with --token-file or SALLYPORT_TOKEN: an admin of the tenant can make one."
+	case r.Code == connect.CodePermissionDenied:
+		text += "\nAsk an owner of the tenant for it, or give another token with --token-file or SALLYPORT_TOKEN."
 	case r.Reason == "STORE_DOWN":
 		text += "\nNothing was changed. Try again in a moment."
 	case r.Code == connect.CodeInternal || r.Code == connect.CodeUnknown:
@@ -96,8 +98,13 @@ func nowhere(err error, name, suggestion string) error {
 	if r, ok := api.AsRefusal(err); !ok || r.Code != connect.CodeNotFound {
 		return err
 	}
-	if suggestion != "" {
+	tenant, inTenant := strings.CutPrefix(name, "tenants/")
+	switch {
+	case suggestion != "":
 		return fmt.Errorf("%s: not found; did you mean %q?", name, suggestion)
+	case inTenant && !strings.Contains(tenant, "/"):
+		return fmt.Errorf("%s: not found, or not yours\nIs --tenant (or SALLYPORT_TENANT) right, and the token of that tenant?", name)
+	default:
+		return fmt.Errorf("%s: not found", name)
 	}
-	return fmt.Errorf("%s: not found", name)
 }

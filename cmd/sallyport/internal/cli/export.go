@@ -31,8 +31,8 @@ func (e *exportCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return nowhere(err, s.parent(), "")
 	}
-	if s.json {
-		return s.printJSON(response)
+	if s.output == "json" {
+		return s.printValue(response)
 	}
 	var resources []proto.Message
 	for _, packed := range response.GetResources() {

@@ -3,6 +3,9 @@ package cli
 import (
 	"context"
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport-iap/sallyport/cmd/sallyport/internal/manifest"
 )
@@ -49,16 +52,19 @@ func (g *getCommand) Run(ctx context.Context, s *session) error {
 	switch {
 	case err != nil:
 		return at.missing(ctx, client, err)
-	case s.json:
-		return s.printJSON(one.Interface())
+	case s.output == "json":
+		return s.printValue(one.Interface())
 	default:
 		return manifest.Show(s.Stdout, one.Interface())
 	}
 }
 
 func (s *session) printAll(at place, items []resource) error {
-	if s.json {
+	switch s.output {
+	case "json":
 		return s.printArray(items)
+	case "yaml":
+		return manifest.Show(s.Stdout, messages(items)...)
 	}
 	if len(items) == 0 {
 		where := ""
@@ -68,5 +74,14 @@ func (s *session) printAll(at place, items []resource) error {
 		s.progress("There are no %s%s.\n", at.noun.collection, where)
 		return nil
 	}
-	return newTable(at, items).print(s.Stdout)
+	newTable(at, items, time.Now()).print(s.Stdout)
+	return nil
+}
+
+func messages(items []resource) []proto.Message {
+	var all []proto.Message
+	for _, item := range items {
+		all = append(all, item.Interface())
+	}
+	return all
 }

@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/api"
-	"github.com/sallyport-iap/sallyport/cmd/sallyport/internal/manifest"
+	"github.com/sallyport-iap/sallyport/cmd/internal/spelling"
 	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 )
 
@@ -76,14 +76,14 @@ func findNoun(word string) (noun, error) {
 		known = append(known, collection)
 	}
 	slices.Sort(known)
-	if near := manifest.Nearest(word, known); near != "" {
-		return noun{}, fmt.Errorf("unknown kind of resource %q; did you mean %q?", word, near)
+	if near := spelling.Nearest(word, known); near != "" {
+		return noun{}, usage(fmt.Sprintf("unknown kind of resource %q; did you mean %q?", word, near))
 	}
-	return noun{}, fmt.Errorf("unknown kind of resource %q; there are %s", word, strings.Join(known, ", "))
+	return noun{}, usage(fmt.Sprintf("unknown kind of resource %q; there are %s", word, strings.Join(known, ", ")))
 }
 
-// call makes a unary call that is known by its descriptor only.
-func call(ctx context.Context, c *api.Client, m protoreflect.MethodDescriptor, request proto.Message) (*dynamicpb.Message, error) {
+// call makes a unary call that is known by its descriptor only. The answer is of the generated type.
+func call(ctx context.Context, c *api.Client, m protoreflect.MethodDescriptor, request proto.Message) (protoreflect.Message, error) {
 	procedure := fmt.Sprintf("/%s/%s", m.Parent().FullName(), m.Name())
 	client := connect.NewClient[dynamicpb.Message, dynamicpb.Message](c.HTTP, c.URL+procedure,
 		connect.WithSchema(m),
@@ -95,7 +95,19 @@ func call(ctx context.Context, c *api.Client, m protoreflect.MethodDescriptor, r
 	if err != nil {
 		return nil, err
 	}
-	return response.Msg, nil
+	answer, err := protoregistry.GlobalTypes.FindMessageByName(m.Output().FullName())
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", m.Output().FullName(), err)
+	}
+	data, err := proto.Marshal(response.Msg)
+	if err != nil {
+		return nil, fmt.Errorf("encode %s: %w", m.Output().FullName(), err)
+	}
+	known := answer.New()
+	if err := proto.Unmarshal(data, known.Interface()); err != nil {
+		return nil, fmt.Errorf("decode %s: %w", m.Output().FullName(), err)
+	}
+	return known, nil
 }
 
 // method returns the service's method of a verb for the noun, such as GetApp; nil if there is none.
@@ -124,7 +136,7 @@ func (n noun) list(ctx context.Context, c *api.Client, parent string) ([]resourc
 		if err != nil {
 			return nil, err
 		}
-		items := response.Get(n.lists.Output().Fields().Get(0)).List()
+		items := response.Get(response.Descriptor().Fields().Get(0)).List()
 		for i := range items.Len() {
 			all = append(all, items.Get(i).Message())
 		}

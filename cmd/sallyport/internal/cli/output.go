@@ -10,8 +10,8 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/sallyport-iap/sallyport/cmd/sallyport/internal/manifest"
 )
 
 // compact is a message as JSON in the API's field names. protojson varies its spaces on purpose; people and scripts want
@@ -28,8 +28,8 @@ func compact(m proto.Message) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// printJSON prints one value, indented.
-func (s *session) printJSON(m proto.Message) error {
+// printValue prints one value, for scripts.
+func (s *session) printValue(m proto.Message) error {
 	data, err := compact(m)
 	if err != nil {
 		return err
@@ -37,7 +37,11 @@ func (s *session) printJSON(m proto.Message) error {
 	return s.printRaw(data)
 }
 
+// printRaw prints JSON, as it was asked for.
 func (s *session) printRaw(data []byte) error {
+	if s.output == "yaml" {
+		return manifest.WriteJSON(s.Stdout, data)
+	}
 	var out bytes.Buffer
 	if err := json.Indent(&out, data, "", "  "); err != nil {
 		return fmt.Errorf("encode the answer: %w", err)
@@ -65,14 +69,12 @@ func (s *session) printLine(m proto.Message) error {
 	if err != nil {
 		return err
 	}
+	if s.output == "yaml" {
+		s.printf("---\n")
+		return s.printRaw(data)
+	}
 	s.printf("%s\n", data)
 	return nil
-}
-
-// redacted reports whether a field is a secret's.
-func redacted(f protoreflect.FieldDescriptor) bool {
-	options, ok := f.Options().(*descriptorpb.FieldOptions)
-	return ok && options.GetDebugRedact()
 }
 
 // printable is a text on one line, without what a terminal would obey: strangers choose paths and names.

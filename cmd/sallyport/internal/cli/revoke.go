@@ -43,7 +43,7 @@ func (r *revokeCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return nowhere(err, s.parent(), "")
 	}
-	if !s.json {
+	if !s.scripted() {
 		s.printf("Revoked %s: %s is at %s.\n", made.GetSubject(), s.parent(), made.GetRevision())
 	}
 	return r.Waiting.run(ctx, s, client, s.parent(), made.GetRevision(), made)

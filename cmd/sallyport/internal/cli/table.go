@@ -5,180 +5,194 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode/utf8"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// table is a collection as a person reads it: a line for each resource, with what fits. The rest is in JSON, or in what
-// `get` prints of one.
-type table struct {
-	titles []string
-	rows   [][]string
+// table is a collection as a person reads it: a line for each resource. All of it is in JSON and YAML.
+type table struct{ columns []column }
+
+// column has a cell for each resource. Its width is what its cells and its title take, or less, where they can be cut.
+type column struct {
+	title string
+	cells []cell
+	width int
+}
+
+// cell is what a table says of a resource in a column: words, of which as many are said as there is room for.
+type cell struct {
+	title string
+	words []string
+	whole bool // cutting it would make it useless, as with an id
 }
 
 const (
-	// widest is as much of one cell as a line has room for.
+	// lineWidth is what a table has room for: the half of a wide screen, or a window of a laptop.
+	lineWidth = 100
+	// leastWidth is what is left at least of what can be cut.
+	leastWidth = 10
+	gap        = 2
+	// widest is as much as any one value gets where there is no table to fit.
 	widest = 48
 	// instant is a time of a line, in the reader's zone.
 	instant = time.DateTime
 )
 
-// first and last are the fields that all kinds have, around those of the one.
-var first, last = []protoreflect.Name{"display_name"}, []protoreflect.Name{"managed_by", "revision", "update_time"}
-
-// untabled are fields that say little for the room they take.
-var untabled = map[protoreflect.Name]bool{
-	"name": true, "uid": true, "etag": true, "create_time": true, "labels": true, "annotations": true,
-}
-
-// newTable makes the table of a collection: who it is, what it says, when it changed. A column in which nothing stands is
-// left out, and what is either so or not is a word in the column of flags.
-func newTable(at place, items []resource) *table {
-	t := &table{rows: make([][]string, len(items))}
-	t.column("ID", items, func(m resource) string { return at.id(text(m, "name")) })
-	fields := at.noun.resource.Fields()
-	named := func(names []protoreflect.Name) {
-		for _, name := range names {
-			if f := fields.ByName(name); f != nil {
-				t.column(title(f), items, func(m resource) string { return cell(m, f) })
+// newTable makes the table of a collection: who it is, what it says, who manages it, and when it changed. A column in
+// which nothing stands is left out.
+func newTable(at place, items []resource, now time.Time) *table {
+	t := &table{}
+	for i, item := range items {
+		line := slices.Concat([]cell{whole("ID", at.id(text(item, "name")))}, says(item.Interface(), now), written(item.Interface(), now))
+		for n, c := range line {
+			if i == 0 {
+				t.columns = append(t.columns, column{title: c.title})
 			}
+			t.columns[n].cells = append(t.columns[n].cells, c)
 		}
 	}
-	named(first)
-	var flags []protoreflect.FieldDescriptor
-	for i := range fields.Len() {
-		switch f := fields.Get(i); {
-		case untabled[f.Name()] || redacted(f) || slices.Contains(first, f.Name()) || slices.Contains(last, f.Name()):
-		case f.Kind() == protoreflect.BoolKind && !f.IsList():
-			flags = append(flags, f)
-		case f.Name() == "status":
-			t.status(items, f)
-		default:
-			t.column(title(f), items, func(m resource) string { return near(at.parent, cell(m, f)) })
-		}
-	}
-	t.column("FLAGS", items, func(m resource) string {
-		var on []string
-		for _, f := range flags {
-			if m.Get(f).Bool() {
-				on = append(on, strings.ReplaceAll(string(f.Name()), "_", " "))
-			}
-		}
-		return strings.Join(on, ", ")
-	})
-	named(last)
+	t.columns = slices.DeleteFunc(t.columns, column.empty)
+	t.fit()
 	return t
 }
 
-// status puts what is told of a resource beside what it should be. There, that something is not so is news.
-func (t *table) status(items []resource, status protoreflect.FieldDescriptor) {
-	fields := status.Message().Fields()
-	for i := range fields.Len() {
-		f := fields.Get(i)
-		t.column(title(f), items, func(m resource) string {
-			told := m.Get(status).Message()
-			if f.Kind() != protoreflect.BoolKind {
-				return cell(told, f)
-			}
-			if told.Get(f).Bool() {
-				return "yes"
-			}
-			return "no"
-		})
+// written is what all resources have that people write.
+func written(r any, now time.Time) []cell {
+	var cells []cell
+	if r, ok := r.(interface{ GetManagedBy() string }); ok {
+		cells = append(cells, words("MANAGED BY", r.GetManagedBy()))
 	}
+	if r, ok := r.(interface{ GetRevision() string }); ok {
+		cells = append(cells, whole("REVISION", r.GetRevision()))
+	}
+	if r, ok := r.(interface{ GetUpdateTime() *timestamppb.Timestamp }); ok {
+		cells = append(cells, when("UPDATED", r.GetUpdateTime(), now))
+	}
+	return cells
 }
 
-func (t *table) column(title string, items []resource, value func(resource) string) {
-	cells, empty := make([]string, len(items)), true
-	for i, m := range items {
-		cells[i] = shorten(value(m))
-		empty = empty && cells[i] == ""
-	}
-	if empty && title != "ID" {
-		return
-	}
-	t.titles = append(t.titles, title)
-	for i := range cells {
-		if cells[i] == "" {
-			cells[i] = "-"
+func (c column) empty() bool {
+	return !slices.ContainsFunc(c.cells, func(c cell) bool { return c.text() != "" })
+}
+
+// fit makes lines as wide as there is room for, at the cost of whichever column takes most.
+func (t *table) fit() {
+	total := -gap
+	for i := range t.columns {
+		c := &t.columns[i]
+		c.width = utf8.RuneCountInString(c.title)
+		for _, cell := range c.cells {
+			c.width = max(c.width, utf8.RuneCountInString(cell.text()))
 		}
-		t.rows[i] = append(t.rows[i], cells[i])
+		total += c.width + gap
+	}
+	for ; total > lineWidth; total-- {
+		var most *column
+		for i := range t.columns {
+			c := &t.columns[i]
+			if !c.cells[0].whole && c.width > max(leastWidth, len(c.title)) && (most == nil || c.width > most.width) {
+				most = c
+			}
+		}
+		if most == nil {
+			return // there is nothing left to cut: an id is said whole, or it is of no use
+		}
+		most.width--
 	}
 }
 
-func (t *table) print(w io.Writer) error {
-	tabs := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tabs, strings.Join(t.titles, "\t"))
-	for _, row := range t.rows {
-		fmt.Fprintln(tabs, strings.Join(row, "\t"))
+func (t *table) print(w io.Writer) {
+	var titles []string
+	for _, c := range t.columns {
+		titles = append(titles, c.title)
 	}
-	return tabs.Flush()
-}
-
-// titles are of fields that read better under another name.
-var titles = map[protoreflect.Name]string{
-	"update_time": "UPDATED", "expire_time": "EXPIRES", "seen_time": "SEEN", "begin_time": "BEGAN", "end_time": "ENDED", "revoke_time": "REVOKED",
-}
-
-func title(f protoreflect.FieldDescriptor) string {
-	if known := titles[f.Name()]; known != "" {
-		return known
+	t.line(w, titles)
+	for i := range t.columns[0].cells {
+		var texts []string
+		for _, c := range t.columns {
+			texts = append(texts, c.cells[i].within(c.width))
+		}
+		t.line(w, texts)
 	}
-	return strings.ToUpper(strings.ReplaceAll(string(f.Name()), "_", " "))
 }
 
-// cell is a field in a few words: values as they are, times in the reader's zone, structures by their number.
-func cell(m protoreflect.Message, f protoreflect.FieldDescriptor) string {
+func (t *table) line(w io.Writer, texts []string) {
+	var line strings.Builder
+	for i, c := range t.columns {
+		fmt.Fprintf(&line, "%-*s", c.width+gap, texts[i])
+	}
+	fmt.Fprintln(w, strings.TrimRight(line.String(), " "))
+}
+
+func words(title string, all ...string) cell {
+	c := cell{title: title}
+	for _, word := range all {
+		c.words = append(c.words, printable(word))
+	}
+	return c
+}
+
+func whole(title, word string) cell {
+	c := words(title, word)
+	c.whole = true
+	return c
+}
+
+func (c cell) text() string { return strings.Join(c.words, ", ") }
+
+// within is as many of the words as fit, and how many more there are.
+func (c cell) within(width int) string {
+	all := c.text()
 	switch {
-	case !m.Has(f) || f.IsMap():
-		return ""
-	case f.IsList() && f.Message() != nil:
-		return fmt.Sprint(m.Get(f).List().Len())
-	case f.IsList():
-		var words []string
-		for i := range m.Get(f).List().Len() {
-			words = append(words, scalar(f, m.Get(f).List().Get(i)))
+	case all == "":
+		return "-"
+	case utf8.RuneCountInString(all) <= width || c.whole:
+		return all
+	}
+	for n := len(c.words) - 1; n > 0; n-- {
+		more := fmt.Sprintf(" +%d", len(c.words)-n)
+		some := strings.Join(c.words[:n], ", ")
+		if utf8.RuneCountInString(some+more) <= width || n == 1 {
+			return cut(some, width-len(more)) + more
 		}
-		return strings.Join(words, ", ")
-	case f.Message() == nil:
-		return scalar(f, m.Get(f))
-	case f.Message().FullName() == (*timestamppb.Timestamp)(nil).ProtoReflect().Descriptor().FullName():
-		at := m.Get(f).Message()
-		seconds := at.Get(at.Descriptor().Fields().ByName("seconds")).Int()
-		return time.Unix(seconds, 0).Local().Format(instant)
-	default:
-		return ""
 	}
+	return cut(all, width)
 }
 
-func scalar(f protoreflect.FieldDescriptor, v protoreflect.Value) string {
-	if f.Enum() == nil {
-		return v.String()
-	}
-	value := f.Enum().Values().ByNumber(v.Enum())
-	if value == nil {
-		return fmt.Sprint(v.Enum()) // of a newer control plane
-	}
-	return strings.TrimPrefix(string(value.Name()), strings.TrimSuffix(string(f.Enum().Values().ByNumber(0).Name()), "UNSPECIFIED"))
-}
-
-// near is a resource's name as people say it who work in the same place; anything else as it is.
-func near(parent, value string) string {
-	if edge, ok := strings.CutPrefix(value, "edgePools/"); ok {
-		return strings.Replace(edge, "/edges/", "/", 1)
-	}
-	return strings.TrimPrefix(value, parent+"/")
-}
-
-// shorten makes a text fit a cell: one line, not too wide, nothing that a terminal would obey.
-func shorten(s string) string {
-	s = printable(s)
-	if utf8.RuneCountInString(s) <= widest {
+func cut(s string, width int) string {
+	if utf8.RuneCountInString(s) <= width {
 		return s
 	}
-	return string([]rune(s)[:widest-1]) + "…"
+	return string([]rune(s)[:max(0, width-1)]) + "…"
+}
+
+// shorten makes a text fit on a line among others: one line, not too wide, nothing that a terminal would obey.
+func shorten(s string) string { return cut(printable(s), widest) }
+
+// when is a time as far as it is away.
+func when(title string, at *timestamppb.Timestamp, now time.Time) cell {
+	if at == nil {
+		return whole(title, "")
+	}
+	return whole(title, away(at.AsTime().Sub(now)))
+}
+
+func away(d time.Duration) string {
+	ahead := d > 0
+	d = d.Abs()
+	text := fmt.Sprintf("%dd", d/(24*time.Hour))
+	switch {
+	case d < 2*time.Minute:
+		text = fmt.Sprintf("%ds", d/time.Second)
+	case d < 2*time.Hour:
+		text = fmt.Sprintf("%dm", d/time.Minute)
+	case d < 48*time.Hour:
+		text = fmt.Sprintf("%dh", d/time.Hour)
+	}
+	if ahead {
+		return "in " + text
+	}
+	return text + " ago"
 }

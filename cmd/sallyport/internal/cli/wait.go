@@ -60,35 +60,53 @@ func (w Waiting) run(ctx context.Context, s *session, client *api.Client, parent
 	if !w.Wait || revision == "" {
 		return s.printResult(done, nil)
 	}
-	response, took, err := await(ctx, s, client, parent, revision, w.Timeout, done != nil)
+	response, err := await(ctx, s, client, parent, revision, w.Timeout, done != nil)
 	if response == nil {
 		return errors.Join(s.printResult(done, nil), err)
 	}
-	if err := s.printResult(done, response); err != nil || s.json && response.GetResult() == sallyportv1.WaitResult_WAIT_RESULT_ENFORCED {
+	if err := s.printResult(done, response); err != nil || s.scripted() && response.GetResult() == sallyportv1.WaitResult_WAIT_RESULT_ENFORCED {
 		return err
 	}
 	if err != nil {
 		return err
 	}
-	s.printf("%s is enforced by every edge, %d ms after the commit.\n", revision, took.Milliseconds())
+	s.printf("%s is enforced by every edge%s.\n", revision, after(done, response))
 	if closed := response.GetClosedApps(); len(closed) > 0 {
 		s.progress("Closed, because an edge does not understand one of their rules: %s. Upgrade the edges.\n", strings.Join(closed, ", "))
 	}
 	return nil
 }
 
+// soon is how long after a commit its enforcement is news: later it is about an edge that came since, not about the change.
+const soon = time.Minute
+
+// after says how long a change took, if there was one.
+func after(done proto.Message, r *sallyportv1.WaitResponse) string {
+	if applied, ok := done.(*sallyportv1.ApplyResponse); ok && len(applied.GetChanges()) == 0 {
+		return ""
+	}
+	if r.GetEnforceTime() == nil || r.GetCommitTime() == nil {
+		return ""
+	}
+	took := max(0, r.GetEnforceTime().AsTime().Sub(r.GetCommitTime().AsTime()))
+	if took > soon {
+		return ""
+	}
+	return fmt.Sprintf(", %d ms after the commit", took.Milliseconds())
+}
+
 // printResult prints for scripts; what people read was printed as it came.
 func (s *session) printResult(done, waited proto.Message) error {
-	if !s.json {
+	if !s.scripted() {
 		return nil
 	}
 	switch {
 	case done == nil && waited == nil:
 		return nil
 	case done == nil:
-		return s.printJSON(waited)
+		return s.printValue(waited)
 	case waited == nil:
-		return s.printJSON(done)
+		return s.printValue(done)
 	}
 	head, err := compact(done)
 	if err != nil {
@@ -117,7 +135,7 @@ const (
 
 // await returns the last answer, and an error unless it is that every edge enforces the revision. A control plane that
 // answered before (known) may be restarting: then it is asked again.
-func await(ctx context.Context, s *session, client *api.Client, parent, revision string, timeout time.Duration, known bool) (*sallyportv1.WaitResponse, time.Duration, error) {
+func await(ctx context.Context, s *session, client *api.Client, parent, revision string, timeout time.Duration, known bool) (*sallyportv1.WaitResponse, error) {
 	revisions := sallyportv1connect.NewRevisionServiceClient(client.HTTP, client.URL)
 	began, said := time.Now(), ""
 	for {
@@ -130,16 +148,12 @@ func await(ctx context.Context, s *session, client *api.Client, parent, revision
 		news := revision + ": the control plane does not answer; trying on\n"
 		switch {
 		case err != nil && (connect.CodeOf(err) != connect.CodeUnavailable || !known || over || ctx.Err() != nil):
-			return nil, 0, nowhere(err, parent, "")
+			return nil, nowhere(err, parent, "")
 		case err != nil: // asked again below
 		case response.GetResult() == sallyportv1.WaitResult_WAIT_RESULT_ENFORCED:
-			took := time.Since(began)
-			if response.GetEnforceTime() != nil && response.GetCommitTime() != nil {
-				took = response.GetEnforceTime().AsTime().Sub(response.GetCommitTime().AsTime())
-			}
-			return response, max(0, took), nil
+			return response, nil
 		case over:
-			return response, 0, &process.Exit{
+			return response, &process.Exit{
 				Status: statusNotEnforced,
 				Err:    fmt.Errorf("%s is not enforced everywhere after %s:\n%s", revision, timeout, missing(response)),
 			}
@@ -153,7 +167,7 @@ func await(ctx context.Context, s *session, client *api.Client, parent, revision
 		}
 		select {
 		case <-ctx.Done():
-			return nil, 0, ctx.Err()
+			return nil, ctx.Err()
 		case <-time.After(min(pause-time.Since(asked), timeout-time.Since(began))):
 		}
 	}

@@ -16,21 +16,52 @@ import (
 // Encode writes what Decode reads: the tenant, then a document for each resource, fields in the order of the API, without
 // what only the server writes. Secrets are not there to write; a comment says so.
 func Encode(w io.Writer, tenant string, resources []proto.Message) error {
-	if tenant == "" && len(resources) == 0 {
-		return nil // the encoder cannot close a stream that it never began
-	}
-	encoder := yaml.NewEncoder(w)
-	encoder.SetIndent(2)
+	var docs []*yaml.Node
 	if tenant != "" {
-		if err := encoder.Encode(map[string]string{"tenant": tenant}); err != nil {
-			return err
-		}
+		head := &yaml.Node{Kind: yaml.MappingNode}
+		put(head, "tenant", text(tenant))
+		docs = append(docs, head)
 	}
 	for _, m := range resources {
 		doc, err := document(m)
 		if err != nil {
 			return err
 		}
+		docs = append(docs, doc)
+	}
+	return write(w, docs...)
+}
+
+// Show writes messages for a person to read, a document each: a resource of a manifest as its document, with what only the
+// server writes as comments above; anything else with all its fields.
+func Show(w io.Writer, messages ...proto.Message) error {
+	var docs []*yaml.Node
+	for _, m := range messages {
+		doc, err := shown(m)
+		if err != nil {
+			return err
+		}
+		docs = append(docs, doc)
+	}
+	return write(w, docs...)
+}
+
+// WriteJSON writes a JSON value as YAML, every field where it was.
+func WriteJSON(w io.Writer, data json.RawMessage) error {
+	doc, err := plain(data)
+	if err != nil {
+		return err
+	}
+	return write(w, doc)
+}
+
+func write(w io.Writer, docs ...*yaml.Node) error {
+	if len(docs) == 0 {
+		return nil // the encoder cannot close a stream that it never began
+	}
+	encoder := yaml.NewEncoder(w)
+	encoder.SetIndent(2)
+	for _, doc := range docs {
 		if err := encoder.Encode(doc); err != nil {
 			return err
 		}
@@ -38,9 +69,7 @@ func Encode(w io.Writer, tenant string, resources []proto.Message) error {
 	return encoder.Close()
 }
 
-// Show writes one message for a person to read: a resource of a manifest as its document, with what only the server
-// writes as comments above; anything else with all its fields.
-func Show(w io.Writer, m proto.Message) error {
+func shown(m proto.Message) (*yaml.Node, error) {
 	var doc *yaml.Node
 	var err error
 	if desc := m.ProtoReflect().Descriptor(); Has(desc) {
@@ -53,15 +82,7 @@ func Show(w io.Writer, m proto.Message) error {
 			doc, err = object(data, desc, false)
 		}
 	}
-	if err != nil {
-		return err
-	}
-	encoder := yaml.NewEncoder(w)
-	encoder.SetIndent(2)
-	if err := encoder.Encode(doc); err != nil {
-		return err
-	}
-	return encoder.Close()
+	return doc, err
 }
 
 // about is what a document leaves out, in the API's words.
@@ -178,20 +199,37 @@ func single(data json.RawMessage, f protoreflect.FieldDescriptor) (*yaml.Node, e
 	}
 }
 
-// plain reads JSON as the YAML that it is, and drops its quoting where YAML needs none. yaml.v3 sorts nothing here, so
-// maps are put in order first by a round trip through encoding/json.
+// plain is JSON as YAML, quoted only where YAML needs it, and in the order in which it came: protojson sorts maps.
 func plain(data json.RawMessage) (*yaml.Node, error) {
-	var v any
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.UseNumber()
-	if err := decoder.Decode(&v); err != nil {
+	return next(decoder)
+}
+
+// next reads a value or, in an object, a key.
+func next(decoder *json.Decoder) (*yaml.Node, error) {
+	token, err := decoder.Token()
+	if err != nil {
 		return nil, err
 	}
-	var n yaml.Node
-	if err := n.Encode(v); err != nil {
-		return nil, err
+	n := &yaml.Node{}
+	opened, nested := token.(json.Delim)
+	if !nested {
+		return n, n.Encode(token)
 	}
-	return &n, nil
+	n.Kind = yaml.MappingNode
+	if opened == '[' {
+		n.Kind = yaml.SequenceNode
+	}
+	for decoder.More() {
+		item, err := next(decoder)
+		if err != nil {
+			return nil, err
+		}
+		n.Content = append(n.Content, item)
+	}
+	_, err = decoder.Token() // the end of it
+	return n, err
 }
 
 func put(n *yaml.Node, key string, value *yaml.Node) {

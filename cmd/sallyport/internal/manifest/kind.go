@@ -7,6 +7,8 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"github.com/sallyport-iap/sallyport/cmd/internal/spelling"
 )
 
 // kinds are what ConfigService.Apply takes.
@@ -18,7 +20,7 @@ func Has(d protoreflect.MessageDescriptor) bool { return slices.Contains(kinds, 
 // newMessage returns an empty message of the kind, or the kind that was probably meant.
 func newMessage(kind string) (proto.Message, string) {
 	if !slices.Contains(kinds, kind) {
-		return nil, Nearest(kind, kinds)
+		return nil, spelling.Nearest(kind, kinds)
 	}
 	t, err := protoregistry.GlobalTypes.FindMessageByName("sallyport.v1." + protoreflect.FullName(kind))
 	if err != nil {

@@ -13,6 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/sallyport-iap/sallyport/cmd/internal/spelling"
 )
 
 // maxFileBytes is far above any real manifest, and no less than what the API takes.
@@ -251,7 +253,7 @@ func (d *decoder) header(n *yaml.Node, keys map[string]*yaml.Node) {
 func nearestKey(keys map[string]*yaml.Node, known []string) string {
 	best := ""
 	for key := range keys {
-		if s := Nearest(key, known); s != "" && (best == "" || s < best) {
+		if s := spelling.Nearest(key, known); s != "" && (best == "" || s < best) {
 			best = s
 		}
 	}

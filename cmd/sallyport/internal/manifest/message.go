@@ -4,11 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/agext/levenshtein"
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/sallyport-iap/sallyport/cmd/internal/spelling"
 )
 
 // outputOnly are the envelope's fields that only the server writes, and `name`, which `id` stands for.
@@ -40,7 +40,7 @@ func (d *decoder) message(n *yaml.Node, desc protoreflect.MessageDescriptor, pre
 		case field != nil && path == "" && outputOnly[key.Value]:
 			d.fail(key, prefix+at, "", "is for the server to write: leave it out")
 		case field == nil:
-			d.fail(key, prefix+at, Nearest(key.Value, fieldNames(desc, path == "")), "unknown field %q", key.Value)
+			d.fail(key, prefix+at, spelling.Nearest(key.Value, fieldNames(desc, path == "")), "unknown field %q", key.Value)
 		default:
 			object[key.Value] = d.field(value, field, prefix, at)
 		}
@@ -115,20 +115,6 @@ func fieldNames(desc protoreflect.MessageDescriptor, top bool) []string {
 		}
 	}
 	return names
-}
-
-// Nearest returns the known word that was probably meant, or "".
-func Nearest(word string, known []string) string {
-	if len(word) > 256 {
-		return "" // the distance costs the product of the lengths
-	}
-	best, distance := "", 1+max(2, len(word)/3)
-	for _, k := range known {
-		if n := levenshtein.Distance(strings.ToLower(word), strings.ToLower(k), nil); n < distance {
-			best, distance = k, n
-		}
-	}
-	return best
 }
 
 func join(path, key string) string {

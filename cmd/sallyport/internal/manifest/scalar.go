@@ -13,6 +13,8 @@ import (
 	"go.yaml.in/yaml/v3"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/sallyport-iap/sallyport/cmd/internal/spelling"
 )
 
 // maxSecretBytes is far above any client secret.
@@ -87,7 +89,7 @@ func (d *decoder) enum(n *yaml.Node, e protoreflect.EnumDescriptor, at string) j
 		d.fail(n, at, "", "want one of %s", strings.Join(known, ", "))
 		return nil
 	}
-	d.fail(n, at, Nearest(n.Value, known), "unknown value %q: want one of %s", n.Value, strings.Join(known, ", "))
+	d.fail(n, at, spelling.Nearest(n.Value, known), "unknown value %q: want one of %s", n.Value, strings.Join(known, ", "))
 	return nil
 }
 
