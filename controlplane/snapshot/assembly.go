@@ -117,7 +117,9 @@ func (a *assembly) remove(s *step, removed store.Removed) {
 		maps.DeleteFunc(a.pools, func(_ controlplane.UID, r *controlplane.Resource) bool { return r.ID == removed.ID })
 	default:
 		delete(a.shared, key)
-		delete(a.providers, removed.ID)
+		if removed.Kind == string(controlplane.KindIdentityProvider) {
+			delete(a.providers, removed.ID)
+		}
 		s.removedConfig = append(s.removedConfig, r)
 	}
 }

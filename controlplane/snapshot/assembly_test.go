@@ -203,6 +203,34 @@ func TestFollowingAndStartingAnewAgree(t *testing.T) {
 	}
 }
 
+// A resource of another kind may have the id of a provider, and goes without it.
+func TestIDsOfOtherKinds(t *testing.T) {
+	t.Parallel()
+	compress := encoder(t)
+	resource := func(kind controlplane.Kind, id string, spec controlplane.Spec) *controlplane.Resource {
+		return &controlplane.Resource{Kind: kind, ID: id, Revision: 1, UID: "uid", Spec: spec}
+	}
+	a := newAssembly(compress)
+	head := store.Head{TenantUID: tenantUID, Lineage: "L", Config: 1}
+	provider := store.SnapshotResource{Resource: resource(controlplane.KindIdentityProvider, "demo", &controlplane.IdentityProvider{})}
+	role := store.SnapshotResource{Resource: resource(controlplane.KindRole, "demo", &controlplane.Role{})}
+	if _, err := a.apply(&store.SnapshotRows{Head: head, ReplaceConfig: true, Resources: []store.SnapshotResource{provider, role}}); err != nil {
+		t.Fatal(err)
+	}
+	head.Config = 2
+	s, err := a.apply(&store.SnapshotRows{Head: head, Removed: []store.Removed{{Lane: controlplane.Config, Kind: "Role", ID: "demo", Revision: 2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := a.viewFor(devPool, nil, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !hasKind(v.config, "IdentityProvider", "demo") || hasKind(v.config, "Role", "demo") {
+		t.Error("with the role the provider is gone, or the role is not")
+	}
+}
+
 func collect(keys map[keyID]keyring.PoolKey) []keyring.PoolKey {
 	var all []keyring.PoolKey
 	for k := range maps.Values(keys) {

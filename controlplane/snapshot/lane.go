@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 
@@ -49,20 +50,11 @@ type payload struct {
 // nothing, so it can only replace what edges have until it has a past of its own.
 func nextLane(prev *lane, name controlplane.Lane, number int64, changed []*Entry, removed []removal, compress *zstd.Encoder) *lane {
 	l := &lane{name: name, number: number, encoded: make(map[int64]*payload), compress: compress}
-	byKey := make(map[Key]*Entry)
+	var before []*Entry
 	if prev == nil {
 		l.floor = number
 	} else {
-		l.floor, l.removed = prev.floor, slices.Clone(prev.removed)
-		for _, e := range prev.entries {
-			byKey[e.key()] = e
-		}
-	}
-	for _, r := range removed {
-		delete(byKey, r.key)
-	}
-	for _, e := range changed {
-		byKey[e.key()] = e
+		l.floor, l.removed, before = prev.floor, slices.Clone(prev.removed), prev.entries
 	}
 	l.removed = append(l.removed, removed...)
 	slices.SortStableFunc(l.removed, func(a, b removal) int { return int(a.revision - b.revision) })
@@ -70,13 +62,34 @@ func nextLane(prev *lane, name controlplane.Lane, number int64, changed []*Entry
 		l.floor = max(l.floor, l.removed[over-1].revision)
 		l.removed = slices.Clone(l.removed[over:])
 	}
-	l.entries = make([]*Entry, 0, len(byKey))
-	for _, e := range byKey {
-		l.entries = append(l.entries, e)
-	}
-	slices.SortFunc(l.entries, compareEntries)
+	l.entries = merge(before, changed, removed)
 	l.root = Root(name, l.entries)
 	return l
+}
+
+// merge returns the entries, sorted, without what was removed, with what is new; what is both is new. It costs a copy and
+// what changes, not a sort of what is there.
+func merge(entries, changed []*Entry, removed []removal) []*Entry {
+	to := make(map[Key]*Entry, len(changed)+len(removed))
+	for _, r := range removed {
+		to[r.key] = nil
+	}
+	for _, e := range changed {
+		to[e.key()] = e
+	}
+	merged := make([]*Entry, 0, len(entries)+len(changed))
+	for _, key := range slices.SortedFunc(maps.Keys(to), compareKeys) {
+		at, found := slices.BinarySearchFunc(entries, key, func(e *Entry, k Key) int { return compareKeys(e.key(), k) })
+		merged = append(merged, entries[:at]...)
+		if e := to[key]; e != nil {
+			merged = append(merged, e)
+		}
+		if found {
+			at++
+		}
+		entries = entries[at:]
+	}
+	return append(merged, entries...)
 }
 
 // from returns the update that leads from base to here: a delta, or everything if base is 0 or too long ago.

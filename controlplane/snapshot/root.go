@@ -3,7 +3,6 @@ package snapshot
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"hash"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 )
@@ -12,21 +11,26 @@ import (
 // computes the same. Entries must be sorted by kind and id.
 func Root(lane controlplane.Lane, sorted []*Entry) []byte {
 	h := sha256.New()
-	h.Write([]byte("sp-root-v1"))
+	// In pieces that are worth a call: there may be 100,000 entries.
+	buffer := append(make([]byte, 0, 16<<10), "sp-root-v1"...)
 	for _, e := range sorted {
-		lp(h, []byte(lane))
-		lp(h, []byte(e.Resource.Kind))
-		lp(h, []byte(e.Resource.Id))
-		lp(h, []byte(e.Resource.Uid))
-		lp(h, binary.BigEndian.AppendUint64(nil, uint64(e.Resource.Revision)))
-		lp(h, e.sum[:])
+		buffer = lp(buffer, string(lane))
+		buffer = lp(buffer, e.Resource.Kind)
+		buffer = lp(buffer, e.Resource.Id)
+		buffer = lp(buffer, e.Resource.Uid)
+		buffer = binary.BigEndian.AppendUint32(buffer, 8)
+		buffer = binary.BigEndian.AppendUint64(buffer, uint64(e.Resource.Revision))
+		buffer = binary.BigEndian.AppendUint32(buffer, sha256.Size)
+		buffer = append(buffer, e.sum[:]...)
+		if len(buffer) > 15<<10 {
+			h.Write(buffer)
+			buffer = buffer[:0]
+		}
 	}
+	h.Write(buffer)
 	return h.Sum(nil)
 }
 
-func lp(h hash.Hash, b []byte) {
-	var n [4]byte
-	binary.BigEndian.PutUint32(n[:], uint32(len(b)))
-	h.Write(n[:])
-	h.Write(b)
+func lp(to []byte, field string) []byte {
+	return append(binary.BigEndian.AppendUint32(to, uint32(len(field))), field...)
 }
