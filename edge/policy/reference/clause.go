@@ -1,0 +1,216 @@
+package reference
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/policytest"
+)
+
+// Verdict is the value of a clause. The order makes min the conjunction and max
+// the disjunction.
+type Verdict int
+
+// The verdicts.
+const (
+	No Verdict = iota
+	Unknown
+	Yes
+)
+
+func verdict(known, holds bool) Verdict {
+	switch {
+	case !known:
+		return Unknown
+	case holds:
+		return Yes
+	}
+	return No
+}
+
+// Clause is one condition of a rule, by the name of its field, and its verdict.
+type Clause struct {
+	Field   string
+	Verdict Verdict
+}
+
+// judge judges one request.
+type judge struct {
+	*Referee
+	w  *policytest.World
+	q  *policytest.Request
+	op policytest.Operation
+}
+
+// clauses are the conditions that a rule has, in the order in which a failure is
+// told.
+func (j judge) clauses(u policytest.Rule) (list []Clause) {
+	add := func(field string, there bool, judge func() Verdict) {
+		if there && j.Bend == nil {
+			list = append(list, Clause{field, judge()})
+		} else if there {
+			list = append(list, Clause{field, j.Bend(u.Effect, field, judge())})
+		}
+	}
+	c, who, now, person := u.Conditions, j.q.Who, j.q.Now, j.q.Who.Kind == policytest.Person
+	age := max(0, now.Sub(who.AuthTime))
+	add("source_cidrs", c.SourceCIDRs != nil, func() Verdict {
+		return verdict(j.q.SourceIP.IsValid(), slices.ContainsFunc(c.SourceCIDRs, j.inNetwork))
+	})
+	add("countries", c.Countries != nil, func() Verdict {
+		unknown := slices.Contains(c.Countries, "unknown")
+		return verdict(j.q.Country != "" || unknown, j.q.Country == "" && unknown || slices.Contains(c.Countries, j.q.Country))
+	})
+	add("time_windows", c.TimeWindows != nil, func() Verdict {
+		return verdict(!now.IsZero(), slices.ContainsFunc(c.TimeWindows, j.inWindow))
+	})
+	add("not_before", !c.NotBefore.IsZero(), func() Verdict { return verdict(!now.IsZero(), !now.Before(c.NotBefore)) })
+	add("not_after", !c.NotAfter.IsZero(), func() Verdict { return verdict(!now.IsZero(), now.Before(c.NotAfter)) })
+	add("device", c.Device != nil, func() Verdict { return j.device(c.Device) })
+	add("expression", u.Expression != "", func() Verdict { return j.expression(u.Expression) })
+	add("idps", c.IDPs != nil, func() Verdict { return anyOf(c.IDPs, j.signedInAt) })
+	add("members_of", c.MembersOf != nil, func() Verdict { return anyOf(c.MembersOf, j.inGroup) })
+	add("max_auth_age", c.MaxAuthAge > 0, func() Verdict {
+		return verdict(!person || !now.IsZero() && !who.AuthTime.IsZero(), person && age <= c.MaxAuthAge)
+	})
+	add("required_acr", c.RequiredACR != nil, func() Verdict {
+		return verdict(!person || who.ACR != "", person && slices.Contains(c.RequiredACR, who.ACR))
+	})
+	add("required_amr", c.RequiredAMR != nil, func() Verdict {
+		return verdict(!person || who.AMR != nil, person && subset(c.RequiredAMR, who.AMR))
+	})
+	return list
+}
+
+func (j judge) device(c *policytest.DeviceCondition) Verdict {
+	d := j.q.Device
+	switch {
+	case j.q.Who.Kind == policytest.Machine:
+		return No
+	case d == nil:
+		return Unknown
+	}
+	v := Yes
+	is := func(wanted bool, fact *bool) {
+		if wanted {
+			v = min(v, verdict(fact != nil, fact != nil && *fact))
+		}
+	}
+	is(c.Managed, d.Managed)
+	is(c.Compliant, d.Compliant)
+	for _, name := range c.Posture {
+		value, known := d.Posture[name]
+		v = min(v, verdict(known, value))
+	}
+	if c.MaxReportAge > 0 {
+		v = min(v, verdict(!j.q.Now.IsZero() && !d.ReportedAt.IsZero(), j.q.Now.Sub(d.ReportedAt) <= c.MaxReportAge))
+	}
+	return v
+}
+
+func (j judge) inNetwork(cidr string) bool {
+	p := netip.MustParsePrefix(cidr)
+	if p.Addr().Is4In6() {
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+	}
+	return p.Contains(j.q.SourceIP.Unmap().WithZone(""))
+}
+
+// inWindow reads the clock on the wall of the window's zone. One that ends on
+// the next day belongs to the day on which it starts.
+func (j judge) inWindow(w policytest.Window) bool {
+	at := j.q.Now.In(j.zone(w.Zone))
+	clock := at.Format("15:04")
+	on := func(day time.Time) bool {
+		return w.Days == nil || slices.Contains(w.Days, strings.ToUpper(day.Weekday().String()))
+	}
+	if w.Start < w.End {
+		return on(at) && w.Start <= clock && clock < w.End
+	}
+	return on(at) && w.Start <= clock || on(at.AddDate(0, 0, -1)) && clock < w.End
+}
+
+func subset(of, set []string) bool {
+	return !slices.ContainsFunc(of, func(s string) bool { return !slices.Contains(set, s) })
+}
+
+func anyOf(names []string, is func(string) Verdict) (v Verdict) {
+	for _, n := range names {
+		v = max(v, is(n))
+	}
+	return v
+}
+
+func (j judge) isAny(principals []string) Verdict { return anyOf(principals, j.is) }
+
+func (j judge) is(principal string) Verdict {
+	who := j.q.Who
+	person, machine, email := who.Kind == policytest.Person, who.Kind == policytest.Machine, strings.ToLower(who.Email)
+	kind, name, _ := strings.Cut(principal, ":")
+	vouchedFor := who.EmailVerified && who.EmailDomainOwned
+	switch kind {
+	case "anyone":
+		return Yes
+	case "authenticated":
+		return verdict(true, person || machine)
+	case "people":
+		return verdict(true, person)
+	case "serviceAccounts":
+		return verdict(true, machine)
+	case "serviceAccount":
+		return verdict(true, machine && who.ServiceAccount == name)
+	case "idp":
+		return j.signedInAt(name)
+	case "group":
+		return j.inGroup(name)
+	case "user":
+		return min(verdict(true, person && email == strings.ToLower(name)), verdict(vouchedFor, true))
+	case "domain":
+		return min(verdict(true, person && strings.HasSuffix(email, "@"+strings.ToLower(name))), verdict(vouchedFor, true))
+	}
+	return No
+}
+
+func (j judge) signedInAt(idp string) Verdict {
+	person := j.q.Who.Kind == policytest.Person
+	return verdict(!person || j.q.Who.IDP != "", person && j.q.Who.IDP == idp)
+}
+
+func (j judge) inGroup(id string) (v Verdict) {
+	who := j.q.Who
+	for _, m := range j.w.Memberships {
+		if slices.Contains(m.Groups, id) {
+			v = max(v, j.is("user:"+m.User))
+		}
+	}
+	g := find(j.w.Groups, func(g *policytest.Group) bool { return g.ID == id })
+	for _, m := range (*g).Members {
+		absent := who.IDP != "" && (who.GroupsComplete || slices.Contains(who.GroupsAbsent, m.IDPGroup.Name))
+		switch {
+		case m.User != "":
+			v = max(v, j.is("user:"+m.User))
+		case m.ServiceAccount != "":
+			v = max(v, j.is("serviceAccount:"+m.ServiceAccount))
+		case m.Group != "":
+			v = max(v, j.inGroup(m.Group))
+		case slices.Contains(who.Groups, m.IDPGroup.Name):
+			v = max(v, j.signedInAt(m.IDPGroup.IDP))
+		case !absent:
+			v = max(v, min(j.signedInAt(m.IDPGroup.IDP), Unknown))
+		}
+	}
+	return v
+}
+
+// exempt says whether somebody is taken out of a guard-rail's scope.
+func (j judge) exempt(p *policytest.Policy) (v Verdict) {
+	for _, e := range p.Exemptions {
+		if e.Apps == nil || slices.Contains(e.Apps, j.q.App) {
+			inTime := verdict(e.NotAfter.IsZero() || !j.q.Now.IsZero(), e.NotAfter.IsZero() || j.q.Now.Before(e.NotAfter))
+			v = max(v, min(j.isAny(e.Principals), inTime))
+		}
+	}
+	return v
+}

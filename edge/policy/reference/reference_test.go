@@ -1,0 +1,36 @@
+package reference
+
+import (
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/policytest"
+)
+
+var tables = []string{"scope.txt", "conditions.txt", "expressions.txt", "procedure.txt", "rails.txt", "peers.txt"}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	cases, err := policytest.Load(os.DirFS("../testdata"), tables...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range cases {
+		want := c.Want
+		want.ValidUntil = time.Time{} // not said by the reference
+		if diff := cmp.Diff(want, r.Decide(c.World, &c.Request)); diff != "" {
+			t.Errorf("%s:%d (%s): -want +got\n%s", c.File, c.Line, c.Text, diff)
+		}
+		if diff := cmp.Diff(c.Shadow, r.Shadow(c.World, &c.Request)); diff != "" {
+			t.Errorf("%s:%d (%s): shadow: -want +got\n%s", c.File, c.Line, c.Text, diff)
+		}
+	}
+	t.Logf("%d cases", len(cases))
+}
