@@ -23,7 +23,7 @@ TETHER := .ci/tether
 
 # The packages that `make unit`, `make bench` and `make lint` look at.
 PKG ?= ./...
-FUZZTIME ?= 5s
+FUZZTIME ?= 3s
 
 .PHONY: help
 help: ## Show this list
