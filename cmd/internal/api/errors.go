@@ -13,6 +13,7 @@ type Refusal struct {
 	Reason     string // stable code such as ETAG_STALE
 	Message    string
 	Violations []Violation
+	Role       string // that is wanted, where that is the reason: `ADMIN_ROLE_AUDITOR`, or `OPERATOR`
 	RequestID  string // for whoever reads the control plane's log
 }
 
@@ -39,7 +40,7 @@ func AsRefusal(err error) (refusal *Refusal, ok bool) {
 		case *errdetails.RequestInfo: // every error of the control plane's has one
 			refusal.RequestID, ok = detail.GetRequestId(), true
 		case *errdetails.ErrorInfo:
-			refusal.Reason, suggestion = detail.GetReason(), detail.GetMetadata()["suggestion"]
+			refusal.Reason, refusal.Role, suggestion = detail.GetReason(), detail.GetMetadata()["role"], detail.GetMetadata()["suggestion"]
 		case *errdetails.BadRequest:
 			for _, v := range detail.GetFieldViolations() {
 				refusal.Violations = append(refusal.Violations, Violation{Field: v.GetField(), Description: v.GetDescription(), Reason: v.GetReason()})

@@ -40,6 +40,14 @@ func (f *filter) check(others ...string) error {
 	return nil
 }
 
+// whose refuses to look for access where there are no apps.
+func (f *filter) whose(s *session) error {
+	if f.Changes || s.target.Tenant != "" {
+		return nil
+	}
+	return usage("whose access? Give --tenant, or set SALLYPORT_TENANT; the platform itself has --changes only")
+}
+
 type auditTailCommand struct {
 	filter
 	Limit int `help:"Stop after this many."`
@@ -59,6 +67,9 @@ func (a *auditTailCommand) Run(ctx context.Context, s *session) error {
 	}
 	client, err := s.resolve()
 	if err != nil {
+		return err
+	}
+	if err := a.whose(s); err != nil {
 		return err
 	}
 	audit := sallyportv1connect.NewAuditServiceClient(client.HTTP, client.URL)
@@ -134,6 +145,9 @@ func (a *auditListCommand) Run(ctx context.Context, s *session) error {
 	}
 	client, err := s.resolve()
 	if err != nil {
+		return err
+	}
+	if err := a.whose(s); err != nil {
 		return err
 	}
 	if a.Changes {
@@ -224,7 +238,7 @@ func (s *session) printEvent(e *sallyportv1.AccessEvent, clock string) error {
 	if stream := e.GetStream(); stream.GetKind() != "" {
 		what += " (" + strings.TrimSpace(stream.GetKind()+" "+stream.GetPhase()+" "+stream.GetCut()) + ")"
 	}
-	s.printf("%s  %-5s  %s %-12s  %-24s  %-48s  %-22s  d_%s\n", at, edge, status, printable(e.GetDecision().GetOutcome()), printable(who(e)),
+	s.printf("%s  %-5s  %s %-12s  %-20s  %-36s  %-14s  d_%s\n", at, edge, status, printable(e.GetDecision().GetOutcome()), printable(who(e)),
 		printable(what), printable(e.GetDecision().GetReason()), printable(e.GetId()))
 	return nil
 }

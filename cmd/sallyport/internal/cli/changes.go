@@ -18,6 +18,9 @@ func writeChange(w io.Writer, indent, parent string, c *sallyportv1.Change) {
 	name := printable(strings.TrimPrefix(c.GetName(), parent+"/"))
 	switch c.GetAction() {
 	case sallyportv1.Change_ACTION_CREATE:
+		if subject, ok := c.GetAfter().AsMap()["subject"].(string); ok { // a revocation's id says nothing
+			name += " of " + printable(subject)
+		}
 		fmt.Fprintf(w, "%s+ %s\n", indent, name)
 	case sallyportv1.Change_ACTION_DELETE:
 		fmt.Fprintf(w, "%s- %s\n", indent, name)

@@ -51,7 +51,9 @@ func said(r *api.Refusal) string {
 	switch {
 	case r.Reason == "TOKEN_INVALID":
 		text += ": it is wrong, or has expired, or was revoked\nGive another with --token-file or SALLYPORT_TOKEN: an admin of the tenant can make one."
-	case r.Code == connect.CodePermissionDenied:
+	case r.Role == "OPERATOR":
+		text += "\nGive an operator's token with --token-file or SALLYPORT_TOKEN; where `sallyport dev` runs, --operator does."
+	case r.Role != "":
 		text += "\nAsk an owner of the tenant for it, or give another token with --token-file or SALLYPORT_TOKEN."
 	case r.Reason == "STORE_DOWN":
 		text += "\nNothing was changed. Try again in a moment."

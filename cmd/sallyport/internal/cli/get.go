@@ -23,11 +23,12 @@ func (*getCommand) Help() string {
 	}
 	return "Collections: " + strings.Join(sorted(all), ", ") + `.
 
-One resource is shown in the form that apply takes.
+One resource is shown in the form that apply takes, and so is a collection with -o yaml.
 
     sallyport get apps
     sallyport get app wiki
     sallyport get edge dev/eu-1                of the pool dev; an operator's
+    sallyport get edges edgePools/dev          all of that pool
     sallyport get serviceAccounts/ci/tokens
     sallyport get apps -o json | jq '.[].hosts'`
 }

@@ -153,7 +153,8 @@ func (n noun) delete(ctx context.Context, c *api.Client, name string) (string, e
 	m := n.method("Delete")
 	switch {
 	case m == nil && n.method("Revoke") != nil:
-		return "", usage(fmt.Sprintf("%s are not deleted but revoked: see sallyport revoke --help", n.collection))
+		subject := strings.TrimSuffix(n.collection, "s") + ":" + name[strings.LastIndex(name, "/")+1:]
+		return "", usage(fmt.Sprintf("%s are not deleted but revoked: say sallyport revoke %s", n.collection, subject))
 	case m == nil:
 		return "", usage(fmt.Sprintf("%s are never deleted", n.collection))
 	}

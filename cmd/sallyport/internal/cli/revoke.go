@@ -2,7 +2,10 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strconv"
 
+	"github.com/sallyport-iap/sallyport/cmd/internal/api"
 	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 	"github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1/sallyportv1connect"
 )
@@ -35,11 +38,19 @@ func (r *revokeCommand) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if s.target.Tenant == "" {
+		return usage("whose? Give --tenant, or set SALLYPORT_TENANT")
+	}
 	made, err := sallyportv1connect.NewRevocationServiceClient(client.HTTP, client.URL).CreateRevocation(ctx,
 		&sallyportv1.CreateRevocationRequest{
 			Parent:     s.parent(),
 			Revocation: &sallyportv1.Revocation{Subject: r.Subject, Reason: r.Reason},
 		})
+	if refusal, ok := api.AsRefusal(err); ok && len(refusal.Violations) == 1 && refusal.Violations[0].Field == "revocation.subject" {
+		wrong := refusal.Violations[0]
+		wrong.Field = strconv.Quote(r.Subject)
+		return fmt.Errorf("%s\nSee sallyport revoke --help", violated(wrong))
+	}
 	if err != nil {
 		return nowhere(err, s.parent(), "")
 	}

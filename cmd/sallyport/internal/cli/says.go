@@ -16,40 +16,40 @@ import (
 func says(r proto.Message, now time.Time) []cell {
 	switch r := r.(type) {
 	case *sallyportv1.Tenant:
-		return []cell{words("NAME", r.GetDisplayName()), words("SIGN-IN HOST", r.GetAuthHost()), disabled(r)}
+		return []cell{prose("NAME", r.GetDisplayName()), words("SIGN-IN HOST", r.GetAuthHost()), disabled(r)}
 	case *sallyportv1.IdentityProvider:
-		return []cell{words("NAME", r.GetDisplayName()), words("ISSUER", r.GetIssuer()), words("E-MAIL DOMAINS", r.GetEmailDomains()...), disabled(r)}
+		return []cell{prose("NAME", r.GetDisplayName()), words("ISSUER", r.GetIssuer()), words("E-MAIL DOMAINS", r.GetEmailDomains()...), disabled(r)}
 	case *sallyportv1.App:
-		return []cell{words("NAME", r.GetDisplayName()), words("HOSTS", r.GetHosts()...), words("UPSTREAMS", upstreams(r)...), disabled(r)}
+		return []cell{prose("NAME", r.GetDisplayName()), words("HOSTS", r.GetHosts()...), words("UPSTREAMS", upstreams(r)...), disabled(r)}
 	case *sallyportv1.Role:
-		return []cell{words("NAME", r.GetDisplayName()), words("ACCESS", enums(r.GetAccess())...), words("OPERATIONS", r.GetOperations()...)}
+		return []cell{prose("NAME", r.GetDisplayName()), words("ACCESS", enums(r.GetAccess())...), words("OPERATIONS", r.GetOperations()...)}
 	case *sallyportv1.Group:
-		return []cell{words("NAME", r.GetDisplayName()), words("MEMBERS", members(r)...)}
+		return []cell{prose("NAME", r.GetDisplayName()), words("MEMBERS", members(r)...)}
 	case *sallyportv1.Policy:
-		return []cell{words("NAME", r.GetDisplayName()), words("APPS", r.GetApps()...), words("RULES", rules(r)...)}
+		return []cell{prose("NAME", r.GetDisplayName()), words("APPS", r.GetApps()...), words("RULES", rules(r)...)}
 	case *sallyportv1.ServiceAccount:
-		return []cell{words("NAME", r.GetDisplayName()), words("DESCRIPTION", r.GetDescription()), disabled(r)}
+		return []cell{prose("NAME", r.GetDisplayName()), prose("DESCRIPTION", r.GetDescription()), disabled(r)}
 	case *sallyportv1.ServiceAccountToken:
 		return []cell{when("MADE", r.GetCreateTime(), now), when("EXPIRES", r.GetExpireTime(), now), when("REVOKED", r.GetRevokeTime(), now)}
 	case *sallyportv1.Member:
-		return []cell{words("NAME", r.GetDisplayName()), words("E-MAIL", r.GetEmail()), whole("ROLE", enum(r.GetRole())), words("APPS WITH", labels(r.GetAppLabels())...)}
+		return []cell{prose("NAME", r.GetDisplayName()), words("E-MAIL", r.GetEmail()), whole("ROLE", enum(r.GetRole())), words("APPS WITH", labels(r.GetAppLabels())...)}
 	case *sallyportv1.ApiToken:
-		return []cell{words("NAME", r.GetDisplayName()), words("MEMBER", r.GetMember()[strings.LastIndex(r.GetMember(), "/")+1:]), whole("ROLE", enum(r.GetRole())), when("EXPIRES", r.GetExpireTime(), now)}
+		return []cell{prose("NAME", r.GetDisplayName()), words("MEMBER", r.GetMember()[strings.LastIndex(r.GetMember(), "/")+1:]), whole("ROLE", enum(r.GetRole())), when("EXPIRES", r.GetExpireTime(), now)}
 	case *sallyportv1.Session:
 		return []cell{
-			words("WHO", either(r.GetEmail(), r.GetPrincipal())), words("FROM", r.GetBeginIp()), words("HOSTS", r.GetHosts()...),
+			words("WHO", either(r.GetEmail(), r.GetPrincipal())), words("PROVIDER", r.GetIdentityProvider()), words("FROM", r.GetBeginIp()),
 			when("BEGAN", r.GetBeginTime(), now), when("SEEN", r.GetSeenTime(), now), words("ENDED", strings.ReplaceAll(r.GetEndReason(), "_", " ")),
 		}
 	case *sallyportv1.Revocation:
-		return []cell{words("SUBJECT", r.GetSubject()), words("REASON", r.GetReason()), when("MADE", r.GetCreateTime(), now)}
+		return []cell{words("SUBJECT", r.GetSubject()), prose("REASON", r.GetReason()), when("MADE", r.GetCreateTime(), now)}
 	case *sallyportv1.EdgePool:
 		return []cell{
-			words("NAME", r.GetDisplayName()), words("TENANTS", r.GetTenants()...), words("SIGN-IN", flag(r.GetLogin(), "yes")),
+			prose("NAME", r.GetDisplayName()), words("TENANTS", r.GetTenants()...), words("SIGN-IN", flag(r.GetLogin(), "yes")),
 			words("PRIVATE UPSTREAMS", r.GetAllowedUpstreamCidrs()...), words("TRUSTED PROXIES", r.GetTrustedProxyCidrs()...),
 		}
 	case *sallyportv1.Edge:
 		return []cell{
-			words("NAME", r.GetDisplayName()), whole("STATE", edgeState(r)), when("SEEN", r.GetStatus().GetSeenTime(), now),
+			prose("NAME", r.GetDisplayName()), whole("STATE", edgeState(r)), when("SEEN", r.GetStatus().GetSeenTime(), now),
 			words("VERSION", r.GetStatus().GetVersion()),
 		}
 	default:

@@ -26,6 +26,7 @@ type cell struct {
 	title string
 	words []string
 	whole bool // cutting it would make it useless, as with an id
+	prose bool // it is only for people, and is cut before anything else is
 }
 
 const (
@@ -58,26 +59,24 @@ func newTable(at place, items []resource, now time.Time) *table {
 	return t
 }
 
-// written is what all resources have that people write.
+// written is what all resources say that people write; others, such as sessions, say nothing of this.
 func written(r any, now time.Time) []cell {
-	var cells []cell
-	if r, ok := r.(interface{ GetManagedBy() string }); ok {
-		cells = append(cells, words("MANAGED BY", r.GetManagedBy()))
+	w, ok := r.(interface {
+		GetManagedBy() string
+		GetRevision() string
+		GetUpdateTime() *timestamppb.Timestamp
+	})
+	if !ok {
+		return nil
 	}
-	if r, ok := r.(interface{ GetRevision() string }); ok {
-		cells = append(cells, whole("REVISION", r.GetRevision()))
-	}
-	if r, ok := r.(interface{ GetUpdateTime() *timestamppb.Timestamp }); ok {
-		cells = append(cells, when("UPDATED", r.GetUpdateTime(), now))
-	}
-	return cells
+	return []cell{words("MANAGED BY", w.GetManagedBy()), whole("REVISION", w.GetRevision()), when("UPDATED", w.GetUpdateTime(), now)}
 }
 
 func (c column) empty() bool {
 	return !slices.ContainsFunc(c.cells, func(c cell) bool { return c.text() != "" })
 }
 
-// fit makes lines as wide as there is room for, at the cost of whichever column takes most.
+// fit makes lines as wide as there is room for: at the cost of prose, and then of whichever column takes most.
 func (t *table) fit() {
 	total := -gap
 	for i := range t.columns {
@@ -89,18 +88,26 @@ func (t *table) fit() {
 		total += c.width + gap
 	}
 	for ; total > lineWidth; total-- {
-		var most *column
-		for i := range t.columns {
-			c := &t.columns[i]
-			if !c.cells[0].whole && c.width > max(leastWidth, len(c.title)) && (most == nil || c.width > most.width) {
-				most = c
-			}
+		c := t.cuttable(func(c cell) bool { return c.prose })
+		if c == nil {
+			c = t.cuttable(func(c cell) bool { return !c.whole })
 		}
-		if most == nil {
+		if c == nil {
 			return // there is nothing left to cut: an id is said whole, or it is of no use
 		}
-		most.width--
+		c.width--
 	}
+}
+
+// cuttable is the widest column of a sort that can be cut.
+func (t *table) cuttable(sort func(cell) bool) *column {
+	var most *column
+	for i := range t.columns {
+		if c := &t.columns[i]; sort(c.cells[0]) && c.width > max(leastWidth, len(c.title)) && (most == nil || c.width > most.width) {
+			most = c
+		}
+	}
+	return most
 }
 
 func (t *table) print(w io.Writer) {
@@ -137,6 +144,12 @@ func words(title string, all ...string) cell {
 func whole(title, word string) cell {
 	c := words(title, word)
 	c.whole = true
+	return c
+}
+
+func prose(title, text string) cell {
+	c := words(title, text)
+	c.prose = true
 	return c
 }
 

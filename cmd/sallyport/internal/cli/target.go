@@ -64,7 +64,7 @@ func (s *session) resolve() (*api.Client, error) {
 	}
 	switch {
 	case token == "":
-		return nil, errors.New("no token: give --token-file, or set SALLYPORT_TOKEN or SALLYPORT_TOKEN_FILE")
+		return nil, errors.New("no token: give --token-file, or set SALLYPORT_TOKEN or SALLYPORT_TOKEN_FILE\nAn admin of the tenant can make one.")
 	case !strings.HasPrefix(token, "spa_") && !strings.HasPrefix(token, "spo_"):
 		// Also, what is no API token might be another secret, which nobody should be sent.
 		return nil, errors.New("the token that was given is no API token: those begin with spa_ (sp_ is a service account's, for apps)")
