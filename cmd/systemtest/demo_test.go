@@ -82,7 +82,7 @@ func newPlace(t *testing.T) *place {
 		"control-plane-port", "control-plane-sync-port", "control-plane-health-port", "edge1-port", "edge1-health-port", "edge2-port",
 		"edge2-health-port", "idp-port", "wiki-port", "api-port", "postgres-port", "redis1-port", "redis2-port",
 	} {
-		port, err := freePort()
+		port, err := launchtest.Port()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-// Package launchtest looks for processes that should be gone.
+// Package launchtest is for tests that start programs: it has ports for them, and looks for processes that should be gone.
 //
 // It must never end one: what is left behind is the finding.
 package launchtest

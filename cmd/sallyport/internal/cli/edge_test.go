@@ -16,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/launch"
+	"github.com/sallyport-iap/sallyport/cmd/internal/launch/launchtest"
 	"github.com/sallyport-iap/sallyport/cmd/sallyport/internal/dev/ca"
 	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 	"github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1/sallyportv1connect"
@@ -79,7 +80,7 @@ func (d *deployment) startEdge(ts *testscript.TestScript, e *edge) error {
 	}
 	var addresses []string
 	for range 2 {
-		port, err := launch.Port(0)
+		port, err := launchtest.Port()
 		if err != nil {
 			return err
 		}

@@ -24,6 +24,7 @@ import (
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/api"
 	"github.com/sallyport-iap/sallyport/cmd/internal/launch"
+	"github.com/sallyport-iap/sallyport/cmd/internal/launch/launchtest"
 	"github.com/sallyport-iap/sallyport/cmd/internal/launch/postgres"
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
 	"github.com/sallyport-iap/sallyport/cmd/sallyport/internal/cli"
@@ -229,7 +230,7 @@ func freeAddresses(t *testing.T, n int) []string {
 	t.Helper()
 	var addresses []string
 	for range n {
-		port, err := launch.Port(0)
+		port, err := launchtest.Port()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -115,7 +115,7 @@ func freePorts(t *testing.T, n int) []int {
 	t.Helper()
 	var ports []int
 	for range n {
-		port, err := launch.Port(0)
+		port, err := launchtest.Port()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package systemtest
+package launchtest
 
 import (
 	"fmt"
@@ -17,16 +17,20 @@ const (
 
 var (
 	portLock sync.Mutex
-	nextPort = firstPort + rand.IntN((lastPort-firstPort)/2) // tests of another checkout may run at the same time
+	nextPort = firstPort + rand.IntN(lastPort-firstPort) // other programs of tests may run at the same time
 )
 
-func freePort() (int, error) {
+// Port returns a port that nobody listens on, and that no other call here returned lately.
+func Port() (int, error) {
 	portLock.Lock()
 	defer portLock.Unlock()
-	for ; nextPort < lastPort; nextPort++ {
-		if _, err := launch.Port(nextPort); err == nil {
-			nextPort++
-			return nextPort - 1, nil
+	for range lastPort - firstPort {
+		port := nextPort
+		if nextPort++; nextPort == lastPort {
+			nextPort = firstPort
+		}
+		if _, err := launch.Port(port); err == nil {
+			return port, nil
 		}
 	}
 	return 0, fmt.Errorf("no free port from %d to %d", firstPort, lastPort)
