@@ -48,10 +48,8 @@ type judge struct {
 // told.
 func (j judge) clauses(u policytest.Rule) (list []Clause) {
 	add := func(field string, there bool, judge func() Verdict) {
-		if there && j.Bend == nil {
-			list = append(list, Clause{field, judge()})
-		} else if there {
-			list = append(list, Clause{field, j.Bend(u.Effect, field, judge())})
+		if there {
+			list = append(list, Clause{field, j.bend(u.Effect, field, judge())})
 		}
 	}
 	c, who, now, person := u.Conditions, j.q.Who, j.q.Now, j.q.Who.Kind == policytest.Person
@@ -68,7 +66,7 @@ func (j judge) clauses(u policytest.Rule) (list []Clause) {
 	})
 	add("not_before", !c.NotBefore.IsZero(), func() Verdict { return verdict(!now.IsZero(), !now.Before(c.NotBefore)) })
 	add("not_after", !c.NotAfter.IsZero(), func() Verdict { return verdict(!now.IsZero(), now.Before(c.NotAfter)) })
-	add("device", c.Device != nil, func() Verdict { return j.device(c.Device) })
+	add("device", c.Device != nil, func() Verdict { return j.device(u.Effect, c.Device) })
 	add("expression", u.Expression != "", func() Verdict { return j.expression(u.Expression) })
 	add("idps", c.IDPs != nil, func() Verdict { return anyOf(c.IDPs, j.signedInAt) })
 	add("members_of", c.MembersOf != nil, func() Verdict { return anyOf(c.MembersOf, j.inGroup) })
@@ -84,29 +82,31 @@ func (j judge) clauses(u policytest.Rule) (list []Clause) {
 	return list
 }
 
-func (j judge) device(c *policytest.DeviceCondition) Verdict {
-	d := j.q.Device
-	switch {
-	case j.q.Who.Kind == policytest.Machine:
-		return No
-	case d == nil:
-		return Unknown
-	}
-	v := Yes
-	is := func(wanted bool, fact *bool) {
-		if wanted {
-			v = min(v, verdict(fact != nil, fact != nil && *fact))
+func (j judge) device(effect string, c *policytest.DeviceCondition) Verdict {
+	d, v := j.q.Device, Yes
+	add := func(field string, there bool, judge func() Verdict) {
+		switch {
+		case !there:
+		case j.q.Who.Kind == policytest.Machine:
+			v = No
+		case d == nil:
+			v = min(v, j.bend(effect, "device."+field, Unknown))
+		default:
+			v = min(v, j.bend(effect, "device."+field, judge()))
 		}
 	}
-	is(c.Managed, d.Managed)
-	is(c.Compliant, d.Compliant)
+	flag := func(fact *bool) Verdict { return verdict(fact != nil, fact != nil && *fact) }
+	add("managed", c.Managed, func() Verdict { return flag(d.Managed) })
+	add("compliant", c.Compliant, func() Verdict { return flag(d.Compliant) })
 	for _, name := range c.Posture {
-		value, known := d.Posture[name]
-		v = min(v, verdict(known, value))
+		add("posture", true, func() Verdict {
+			value, known := d.Posture[name]
+			return verdict(known, value)
+		})
 	}
-	if c.MaxReportAge > 0 {
-		v = min(v, verdict(!j.q.Now.IsZero() && !d.ReportedAt.IsZero(), j.q.Now.Sub(d.ReportedAt) <= c.MaxReportAge))
-	}
+	add("max_report_age", c.MaxReportAge > 0, func() Verdict {
+		return verdict(!j.q.Now.IsZero() && !d.ReportedAt.IsZero(), j.q.Now.Sub(d.ReportedAt) <= c.MaxReportAge)
+	})
 	return v
 }
 

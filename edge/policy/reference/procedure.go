@@ -8,7 +8,7 @@ import (
 
 // judged is a rule with all that one request makes of it.
 type judged struct {
-	policytest.Rule
+	*policytest.Rule
 	policy, grant string
 	scope         Verdict
 	clauses       []Clause
@@ -63,14 +63,14 @@ func (j judge) rules(policies []*policytest.Policy, grants []*policytest.Grant) 
 	for _, p := range ordered(policies, func(p *policytest.Policy) string { return p.ID }) {
 		for _, u := range ordered(p.Rules, func(u policytest.Rule) string { return u.ID }) {
 			if j.covers(u.Roles, u.Operations) {
-				rules = append(rules, judged{u, p.ID, "", min(j.isAny(u.Principals), Yes-j.exempt(p)), j.clauses(u)})
+				rules = append(rules, judged{&u, p.ID, "", min(j.isAny(u.Principals), Yes-j.exempt(p)), j.clauses(u)})
 			}
 		}
 	}
 	for _, g := range ordered(grants, func(g *policytest.Grant) string { return g.ID }) {
 		if j.covers(g.Roles, g.Operations) {
 			u := policytest.Rule{Effect: "ALLOW", Conditions: policytest.Conditions{NotBefore: g.NotBefore, NotAfter: g.NotAfter}}
-			rules = append(rules, judged{u, "", g.ID, j.isAny(g.Principals), j.clauses(u)})
+			rules = append(rules, judged{&u, "", g.ID, j.isAny(g.Principals), j.clauses(u)})
 		}
 	}
 	return rules

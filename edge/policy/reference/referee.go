@@ -13,7 +13,7 @@ import (
 // safe for concurrent use.
 type Referee struct {
 	// Bend, if set, changes the verdict of a clause before it is used: a test can
-	// see whether anybody notices.
+	// see whether anybody notices. Fields are those of conditions, and expression.
 	Bend func(effect, field string, v Verdict) Verdict
 
 	env      *cel.Env
@@ -48,6 +48,13 @@ func (r *Referee) Shadow(w *policytest.World, q *policytest.Request) (list []pol
 		list = append(list, policytest.Shadowed{Policy: p.ID, Outcome: d.Outcome, Reason: d.Reason, Rule: d.Rule})
 	}
 	return list
+}
+
+func (r *Referee) bend(effect, field string, v Verdict) Verdict {
+	if r.Bend != nil {
+		v = r.Bend(effect, field, v)
+	}
+	return v
 }
 
 // zone trusts that a world was checked: what no engine accepts need not be
