@@ -22,27 +22,24 @@ type Config struct {
 	Log    *slog.Logger
 }
 
-// Bounds of memory.
+// Bounds of what is not numbered yet.
 const (
 	shards       = 16
-	shardRecords = 4096      // not yet numbered, per shard
-	spoolRecords = 50_000    // not yet acknowledged, per tenant
-	spoolBytes   = 32 << 20  // the same
-	totalBytes   = 256 << 20 // of all tenants
+	shardRecords = 4096
 )
 
 // Log takes records and ships them. Make it with New and run it with Run.
 type Log struct {
 	config  Config
 	shards  [shards]shard
-	wake    chan struct{}
+	full    chan struct{} // a shard fills up
+	urgent  chan struct{} // something should be sent at once
 	sending chan struct{} // holds a token while a report is on its way
 	lost    atomic.Int64
 	pending atomic.Int64
 
 	mu     sync.Mutex // guards what follows; never taken by a request
-	spools map[string]*spool
-	bytes  int
+	spools spools
 }
 
 type shard struct {
@@ -58,18 +55,25 @@ type entry struct {
 	kind      kind
 }
 
-// kind says what goes first when a spool is full.
+// kind says what goes first when there is no room.
 type kind int8
 
 const (
 	allowed kind = iota // requests that were allowed
 	refused             // those that were not
-	session             // what became of a session: others depend on it
+	session             // a session that began or was used
+	ended               // one that ended: until that is told, it is good at other edges
+	gap                 // what says that others went
+
+	lastEvicted = session
 )
 
 // New returns a log.
 func New(c Config) *Log {
-	return &Log{config: c, wake: make(chan struct{}, 1), sending: make(chan struct{}, 1), spools: map[string]*spool{}}
+	return &Log{
+		config: c, full: make(chan struct{}, 1), urgent: make(chan struct{}, 1), sending: make(chan struct{}, 1),
+		spools: spools{limits: productionLimits, byTenant: map[string]*spool{}},
+	}
 }
 
 // Access adds the record of a request. The caller must not change it afterwards.
@@ -83,9 +87,13 @@ func (l *Log) Access(tenantUID string, e *sallyportv1.AccessEvent) {
 
 // Session adds what became of a session. The caller must not change it afterwards.
 func (l *Log) Session(tenantUID string, e *edgev1.SessionEvent) {
-	l.add(e.GetSid(), entry{tenantUID, &edgev1.Record{Event: &edgev1.Record_Session{Session: e}}, session})
+	k := session
 	if e.GetKind() == edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED {
-		l.kick()
+		k = ended
+	}
+	l.add(e.GetSid(), entry{tenantUID, &edgev1.Record{Event: &edgev1.Record_Session{Session: e}}, k})
+	if k == ended {
+		kick(l.urgent)
 	}
 }
 
@@ -96,7 +104,7 @@ func (l *Log) add(name string, e entry) {
 		s = &l.shards[name[len(name)-1]%shards]
 	}
 	s.mu.Lock()
-	full := len(s.records) >= shardRecords && e.kind != session
+	full := len(s.records) >= shardRecords && e.kind < session
 	if full {
 		if s.dropped == nil {
 			s.dropped = map[string]int{}
@@ -108,13 +116,13 @@ func (l *Log) add(name string, e entry) {
 	half := len(s.records) == shardRecords/2
 	s.mu.Unlock()
 	if half {
-		l.kick()
+		kick(l.full)
 	}
 }
 
-func (l *Log) kick() {
+func kick(c chan struct{}) {
 	select {
-	case l.wake <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -127,6 +135,7 @@ func (l *Log) Lost() int64 { return l.lost.Load() }
 
 // collect moves what requests added into the spools, and numbers it. The caller holds mu.
 func (l *Log) collect() {
+	now := l.config.Now()
 	for i := range l.shards {
 		s := &l.shards[i]
 		s.mu.Lock()
@@ -134,30 +143,17 @@ func (l *Log) collect() {
 		s.records, s.dropped = nil, nil
 		s.mu.Unlock()
 		for _, e := range records {
-			l.put(e)
+			l.spools.put(e, now)
 		}
 		for tenantUID, n := range dropped {
-			l.spool(tenantUID).lose(n)
-			l.lost.Add(int64(n))
+			l.spools.lose(tenantUID, n, now)
 		}
 	}
+	l.publish()
 }
 
-func (l *Log) spool(tenantUID string) *spool {
-	s := l.spools[tenantUID]
-	if s == nil {
-		s = &spool{tenantUID: tenantUID, next: 1}
-		l.spools[tenantUID] = s
-	}
-	return s
-}
-
-func (l *Log) put(e entry) {
-	s := l.spool(e.tenantUID)
-	bytes, records := s.bytes, len(s.records)
-	if !s.put(e, l.bytes, l.config.Now()) {
-		l.lost.Add(1)
-	}
-	l.bytes += s.bytes - bytes
-	l.pending.Add(int64(len(s.records) - records))
+// publish makes the sums readable without the lock. The caller holds mu.
+func (l *Log) publish() {
+	l.lost.Store(l.spools.lost)
+	l.pending.Store(int64(l.spools.records))
 }

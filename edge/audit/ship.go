@@ -5,20 +5,47 @@ import (
 	"errors"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
 
 const (
-	shipEvery   = 200 * time.Millisecond
-	sendTimeout = 10 * time.Second
-	maxBackoff  = 5 * time.Second
-	lastFlush   = 5 * time.Second
+	collectEvery = 200 * time.Millisecond
+	shipEvery    = 200 * time.Millisecond
+	sendTimeout  = 10 * time.Second
+	maxBackoff   = 5 * time.Second
+	lastFlush    = 5 * time.Second
 )
 
 // Run ships until ctx is cancelled, and then what is left, for a bounded time.
 func (l *Log) Run(ctx context.Context) error {
+	var gathering sync.WaitGroup
+	defer gathering.Wait()
+	gathering.Go(func() { l.gather(ctx) })
+	return l.ship(ctx)
+}
+
+// gather empties the shards while a report is on its way, which may be long: one tenant's requests would fill them, and
+// cost others their records.
+func (l *Log) gather(ctx context.Context) {
+	ticker := time.NewTicker(collectEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		case <-l.full:
+		}
+		l.mu.Lock()
+		l.collect()
+		l.mu.Unlock()
+	}
+}
+
+func (l *Log) ship(ctx context.Context) error {
 	backoff := time.Duration(0)
 	for {
 		timer := time.NewTimer(max(shipEvery, backoff))
@@ -31,10 +58,15 @@ func (l *Log) Run(ctx context.Context) error {
 				l.config.Log.ErrorContext(ctx, "audit records could not be delivered before the end", slog.Int64("records", l.Pending()), slog.Any("error", err))
 			}
 			return nil
-		case <-l.wake:
+		case <-l.urgent:
 			// A woken shipper still minds the backoff: ends of sessions are sent by ReportNow, which does not.
 			if backoff > 0 {
-				<-timer.C
+				select {
+				case <-timer.C:
+				case <-ctx.Done():
+					timer.Stop()
+					continue
+				}
 			}
 		case <-timer.C:
 		}
@@ -50,7 +82,10 @@ func (l *Log) Run(ctx context.Context) error {
 	}
 }
 
-var errNoProgress = errors.New("the control plane stored nothing")
+var (
+	errNoProgress = errors.New("the control plane stored nothing")
+	errLostEnd    = errors.New("there was no room for the end of a session")
+)
 
 // flush sends until nothing is left, or something fails.
 func (l *Log) flush(ctx context.Context) error {
@@ -87,7 +122,7 @@ func (l *Log) next() *edgev1.ReportRequest {
 	defer l.mu.Unlock()
 	l.collect()
 	request, room := &edgev1.ReportRequest{BootId: l.config.BootID}, batchBytes
-	for _, s := range l.spools {
+	for _, s := range l.spools.byTenant {
 		if len(s.records) == 0 {
 			continue
 		}
@@ -113,38 +148,30 @@ func (l *Log) send(ctx context.Context, request *edgev1.ReportRequest) error {
 	seen := map[string]bool{}
 	for _, a := range response.GetStored() {
 		seen[a.GetTenantUid()] = true
-		if s := l.spools[a.GetTenantUid()]; s != nil {
-			before := s.bytes
-			progress += l.forget(s.stored(a))
-			l.bytes += s.bytes - before
-		}
+		progress += l.spools.stored(a)
 	}
 	for _, b := range request.GetBatches() {
 		// What the control plane takes nothing of, because the pool does not serve the tenant any more, nobody ever will.
-		if s := l.spools[b.GetTenantUid()]; s != nil && !seen[s.tenantUID] && !l.config.Serves(s.tenantUID) {
-			l.bytes -= s.bytes
-			progress += l.forget(len(s.records))
-			delete(l.spools, s.tenantUID)
+		if s := l.spools.byTenant[b.GetTenantUid()]; s != nil && !seen[s.tenantUID] && !l.config.Serves(s.tenantUID) {
+			progress += l.spools.drop(s)
 		}
 	}
+	l.publish()
 	if progress == 0 {
 		return errNoProgress
 	}
 	return nil
 }
 
-func (l *Log) forget(records int) int {
-	l.pending.Add(-int64(records))
-	return records
-}
-
 // ReportNow delivers what a tenant has, ends of sessions included, and returns the urgent revision that says so everywhere
-// and whether every edge already enforces it. It returns an error if that is not known when ctx ends; the records are kept.
+// and whether every edge already enforces it. It returns an error if that is not known when ctx ends, and the records are
+// kept; or if there was no room for an end.
 func (l *Log) ReportNow(ctx context.Context, tenantUID string) (urgent int64, enforced bool, err error) {
 	l.mu.Lock()
 	l.collect()
-	s := l.spool(tenantUID)
+	s := l.spools.of(tenantUID)
 	until := s.next - 1
+	lost := s.lostEnd > s.acked
 	l.mu.Unlock()
 	if err := l.acquire(ctx); err != nil {
 		return 0, false, err
@@ -155,6 +182,9 @@ func (l *Log) ReportNow(ctx context.Context, tenantUID string) (urgent int64, en
 		if len(s.records) == 0 || s.records[0].GetSeq() > until {
 			urgent, enforced = s.urgent, s.enforced
 			l.mu.Unlock()
+			if lost {
+				return 0, false, errLostEnd
+			}
 			return urgent, enforced, nil
 		}
 		b, _ := s.batch(batchBytes)
