@@ -40,7 +40,9 @@ func Trust(cidrs []string) (Trusted, error) {
 	return t, nil
 }
 
-func (t Trusted) has(a netip.Addr) bool {
+// Has tells whether an address is one of theirs. It must not be an IPv4 address
+// written as one of IPv6.
+func (t Trusted) Has(a netip.Addr) bool {
 	for _, p := range t.networks {
 		if p.Contains(a) {
 			return true
@@ -58,7 +60,7 @@ func ClientIP(peer netip.Addr, forwardedFor []string, t Trusted) netip.Addr {
 	hops := 0
 	for _, line := range slices.Backward(forwardedFor) {
 		for more := true; more; {
-			if !t.has(client) {
+			if !t.Has(client) {
 				return client
 			}
 			if hops++; hops > maxHops {

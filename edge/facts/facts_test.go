@@ -89,7 +89,7 @@ func FuzzClientIP(f *testing.F) {
 		}
 		got := ClientIP(from, []string{line}, proxies)
 		switch {
-		case !proxies.has(normal(from)) && got != normal(from):
+		case !proxies.Has(normal(from)) && got != normal(from):
 			t.Fatalf("%v said %q and was believed: %v", from, line, got)
 		case got.IsValid() && got != normal(from) && !strings.Contains(line, ","):
 			if a, err := netip.ParseAddr(strings.Trim(line, " \t")); err != nil || normal(a) != got {

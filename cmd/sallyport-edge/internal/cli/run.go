@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/sallyport-iap/sallyport/edge"
+	"github.com/sallyport-iap/sallyport/edge/listener"
 	"github.com/sallyport-iap/sallyport/edge/uplink"
 )
 
@@ -75,7 +76,10 @@ func (c *configuration) node(ctx context.Context, tie *uplink.Uplink) (*edge.Nod
 		HeadKeys: tie.Identity().HeadKeys(), Private: private, Report: tie.Report, Certificates: c.certificates,
 		Redis:      edge.Redis{Address: c.RedisAddr, User: c.RedisUsername, Password: c.redisPassword},
 		PublicPort: c.publicPort, Region: c.Region, BootID: tie.BootID(), Drain: c.DrainTimeout, Registerer: registry, Now: time.Now, Log: c.log,
+		Limits: listener.Limits{Connections: c.MaxConnections, PerSource: c.MaxConnectionsPerSource, NewPerSource: c.MaxNewConnectionsPerSource},
 	})
+	limits := node.Limits()
+	c.log.InfoContext(ctx, "connections are limited", "connections", limits.Connections, "per_source", limits.PerSource, "new_per_source", limits.NewPerSource)
 	if err := node.Sessions.CheckStore(ctx); err != nil {
 		return nil, nil, fmt.Errorf("--redis-addr: %w", err)
 	}
