@@ -195,26 +195,6 @@ func TestStalePolicyClosesTheApp(t *testing.T) {
 	e.Oracles(t, up)
 }
 
-func TestBeforeTheFirstSnapshot(t *testing.T) {
-	t.Parallel()
-	up := edgetest.NewUpstream(t)
-	world := edgetest.Demo(up.URL(), up.URL())
-	world.Empty = true
-	e := edgetest.Start(t, world)
-	res := e.Get(t, api+"/v1/status", nil)
-	if res.StatusCode != 503 || problemOf(t, res)["reason"] != "unavailable.no_policy" || res.Header.Get("Retry-After") == "" {
-		t.Errorf("%d %s", res.StatusCode, res.Text)
-	}
-	e.Publish(t)
-	if got := e.Get(t, api+"/v1/status", nil).StatusCode; got != 200 {
-		t.Errorf("after it: %d", got)
-	}
-	e.Node.Store.Withdraw()
-	if got := e.Get(t, api+"/v1/status", nil).StatusCode; got != 503 {
-		t.Errorf("after the edge was disabled: %d", got)
-	}
-}
-
 func TestDisabledTenant(t *testing.T) {
 	t.Parallel()
 	e, up := start(t)

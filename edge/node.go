@@ -40,7 +40,6 @@ type NodeConfig struct {
 	Region       string
 	BootID       string
 	Drain        time.Duration // 0 is 30 s
-	Limits       listener.Limits
 	Registerer   prometheus.Registerer
 	Now          func() time.Time
 	Log          *slog.Logger
@@ -92,8 +91,8 @@ func NewNode(c NodeConfig) *Node {
 		PublicPort:      c.PublicPort, BootID: c.BootID, Now: c.Now, Log: c.Log,
 	})
 	n.server = listener.New(listener.Config{
-		Certificates: c.Certificates, Table: n.Store.Table, Handler: n.Handler, Now: c.Now, Log: c.Log, Drain: c.Drain,
-		CutLasting: func() { n.Streams.CutLasting(policy.CutDrain) }, Limits: c.Limits, Trusted: n.trusts,
+		Certificates: c.Certificates, Table: n.Store.Table, Await: n.Store.Await, Handler: n.Handler, Now: c.Now, Log: c.Log, Drain: c.Drain,
+		CutLasting: func() { n.Streams.CutLasting(policy.CutDrain) },
 	})
 	n.register(c.Registerer)
 	return n
@@ -112,15 +111,6 @@ func (n *Node) swapped(tenantUID string) {
 }
 
 func (n *Node) serves(tenantUID string) bool { return n.Store.Table().Site(tenantUID) != nil }
-
-// trusts tells whether an address is one of the pool's trusted proxies.
-func (n *Node) trusts(a netip.Addr) bool {
-	pool := n.Store.Table().Pool
-	return pool != nil && pool.TrustedProxies.Has(a)
-}
-
-// Limits are those of connections that hold.
-func (n *Node) Limits() listener.Limits { return n.server.Limits() }
 
 // Serve answers on a socket until ctx is cancelled, and drains. Run must be running.
 func (n *Node) Serve(ctx context.Context, socket net.Listener) error {
@@ -158,7 +148,6 @@ func (n *Node) register(r prometheus.Registerer) {
 		{"revocations_age_seconds", "Age of the revocations of the tenant whose revocations are oldest.", func() float64 { _, urgent := n.oldest(); return urgent.Seconds() }},
 		{"tenants", "Tenants that are served.", func() float64 { served, _ := n.Store.Table().Served(); return float64(served) }},
 		{"open_requests", "Requests on their way, WebSockets and streams included.", func() float64 { return float64(n.Streams.Len()) }},
-		{"connections", "Connections of clients that are open.", func() float64 { return float64(n.server.Connections()) }},
 		{"audit_pending", "Audit records that are not acknowledged yet.", func() float64 { return float64(n.Audit.Pending()) }},
 		{"session_tombstones_waiting", "Ends of sessions that the session store has not taken yet.", func() float64 { return float64(n.Sessions.Stats().Waiting) }},
 	} {
@@ -175,12 +164,6 @@ func (n *Node) register(r prometheus.Registerer) {
 		{"session_store_foreign_total", "Values in the session store that did not open.", func() int64 { return n.Sessions.Stats().Foreign }},
 	} {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "sallyport", Subsystem: "edge", Name: c.name, Help: c.help}, func() float64 { return float64(c.value()) }))
-	}
-	for _, over := range listener.Excesses() {
-		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Namespace: "sallyport", Subsystem: "edge", Name: "connections_refused_total", Help: "Connections that were closed before their handshake, by the limit that they were over.",
-			ConstLabels: prometheus.Labels{"over": over.String()},
-		}, func() float64 { return float64(n.server.Refused(over)) }))
 	}
 }
 

@@ -37,7 +37,8 @@ func (x *transaction) receive() *exchange.Denial {
 // locate finds the tenant. A host that is not of the connection's tenant gets one answer, whether somebody else has it or
 // nobody: who has what is nobody's business.
 func (x *transaction) locate() *exchange.Denial {
-	if x.table.Pool == nil {
+	if x.connected == nil && !x.table.Complete() {
+		// Whose this is, nobody can tell yet.
 		return exchange.Unavailable(policy.UnavailableNoPolicy, retryPolicy, nil)
 	}
 	site, app, ok := x.table.Host(x.Host)

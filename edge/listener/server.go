@@ -7,8 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
+
+	"golang.org/x/net/netutil"
 
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
 )
@@ -17,20 +18,20 @@ import (
 type Config struct {
 	Certificates *Certificates
 	Table        func() *snapshot.Table
-	Handler      http.Handler
-	Now          func() time.Time
-	Log          *slog.Logger
+	// Await returns a newer table than Table, for as long as a tenant that is missing may be on its way.
+	Await   func(context.Context, func(*snapshot.Table) bool) *snapshot.Table
+	Handler http.Handler
+	Now     func() time.Time
+	Log     *slog.Logger
 	// CutLasting ends what would outlast a drain: WebSockets, event streams, long answers.
 	CutLasting func()
 	// Drain is how long a stop waits for requests to finish; 0 is 30 s.
-	Drain  time.Duration
-	Limits Limits
-	// Trusted tells whether an address is a proxy of ours, whose connections are many people's. Nil is nobody.
-	Trusted func(netip.Addr) bool
+	Drain time.Duration
 }
 
-// Limits of a connection.
+// Limits of connections.
 const (
+	maxConnections    = 20_000
 	maxHeaderBytes    = 32 << 10
 	readHeaderTimeout = 10 * time.Second // TLS handshakes too
 	idleTimeout       = 120 * time.Second
@@ -42,7 +43,6 @@ const (
 type Server struct {
 	config Config
 	server *http.Server
-	budget *budget
 }
 
 // New returns a server.
@@ -50,16 +50,14 @@ func New(c Config) *Server {
 	if c.Drain == 0 {
 		c.Drain = defaultDrain
 	}
-	p := &profiles{certificates: c.Certificates, table: c.Table, now: c.Now}
+	p := &profiles{certificates: c.Certificates, table: c.Table, await: c.Await, now: c.Now}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
-	b := &budget{limits: c.Limits.withDefaults(openFiles()), trusted: c.Trusted, now: c.Now, log: c.Log, sources: map[netip.Addr]*source{}}
-	return &Server{config: c, budget: b, server: &http.Server{
+	return &Server{config: c, server: &http.Server{
 		Handler:           c.Handler,
 		TLSConfig:         p.base(),
 		Protocols:         protocols,
-		ConnState:         changed,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -76,24 +74,11 @@ func New(c Config) *Server {
 	}}
 }
 
-// Limits are those that hold, defaults filled in.
-func (s *Server) Limits() Limits { return s.budget.limits }
-
-// Connections is how many are open.
-func (s *Server) Connections() int {
-	s.budget.mu.Lock()
-	defer s.budget.mu.Unlock()
-	return s.budget.open
-}
-
-// Refused is how many connections were closed before their handshake, because they were over a limit.
-func (s *Server) Refused(over Excess) int64 { return s.budget.refused[over].Load() }
-
 // Run serves a socket until ctx is cancelled, and then drains: no connection is accepted any more, requests finish, what
 // lasts is cut half-way, and what is left at the end is closed.
 func (s *Server) Run(ctx context.Context, socket net.Listener) error {
 	served := make(chan error, 1)
-	go func() { served <- s.server.ServeTLS(door{socket, s.budget}, "", "") }()
+	go func() { served <- s.server.ServeTLS(netutil.LimitListener(socket, maxConnections), "", "") }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)

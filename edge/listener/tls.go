@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"sync"
@@ -14,6 +15,7 @@ import (
 type profiles struct {
 	certificates *Certificates
 	table        func() *snapshot.Table
+	await        func(context.Context, func(*snapshot.Table) bool) *snapshot.Table
 	now          func() time.Time
 
 	mu       sync.Mutex
@@ -26,7 +28,11 @@ type profile struct {
 	made   time.Time
 }
 
-const ticketKeyLife = 24 * time.Hour
+const (
+	ticketKeyLife = 24 * time.Hour
+	// awaitSite is how long a handshake waits for a tenant that may be on its way: less than a client's patience.
+	awaitSite = 5 * time.Second
+)
 
 // base is the configuration of the listening socket. Every handshake replaces it.
 func (p *profiles) base() *tls.Config {
@@ -34,19 +40,29 @@ func (p *profiles) base() *tls.Config {
 }
 
 // choose answers a handshake. A name that no tenant has, or none, gets a configuration without certificates, which makes
-// crypto/tls answer with the alert unrecognized_name (RFC 6066 section 3).
+// crypto/tls answer with the alert unrecognized_name (RFC 6066 section 3). Whose a name is cannot be told while tenants are
+// missing, so an edge that starts lets handshakes wait for them, and serves what it cannot tell with "come back".
 func (p *profiles) choose(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 	nobody := &tls.Config{MinVersion: tls.VersionTLS12, SessionTicketsDisabled: true}
 	name, err := route.Hostname(hello.ServerName)
 	if err != nil {
 		return nobody, nil //nolint:nilerr // the answer to a name that is none
 	}
-	table := p.table()
-	site, _, known := table.Host(name)
-	if cert := p.certificates.For(name); cert == nil || (!known && table.Pool != nil) {
+	if p.certificates.For(name) == nil {
 		return nobody, nil
 	}
-	tenant := "" // before the first snapshot whoever comes is told to come back
+	table := p.table()
+	site, _, known := table.Host(name)
+	if !known && !table.Complete() {
+		ctx, cancel := context.WithTimeout(hello.Context(), awaitSite)
+		defer cancel()
+		table = p.await(ctx, func(t *snapshot.Table) bool { _, _, ok := t.Host(name); return ok })
+		site, _, known = table.Host(name)
+	}
+	if !known && table.Complete() {
+		return nobody, nil
+	}
+	tenant := ""
 	if known {
 		tenant = site.TenantUID
 	}

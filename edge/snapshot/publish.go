@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
@@ -26,7 +27,14 @@ func (s *Store) publish(t *tenant, changed edgev1.Lane) {
 		return
 	}
 	sameHosts := changed == edgev1.Lane_LANE_URGENT && table.sites[t.uid] != nil
-	s.table.Store(table.with(site, sameHosts))
+	s.swap(table.with(site, sameHosts))
+}
+
+// swap makes a table the one that the next request is decided on. The caller holds mu.
+func (s *Store) swap(t *Table) {
+	s.table.Store(t)
+	close(s.swaps)
+	s.swaps = make(chan struct{})
 }
 
 // publishAll makes every site anew, after a change of the pool. Whoever is not served any more is forgotten, keys and all.
@@ -46,7 +54,8 @@ func (s *Store) publishAll() {
 		}
 	}
 	table.hosts = hostsOf(table.sites)
-	s.table.Store(table)
+	s.missing = time.Now() // whoever the pool serves from now on is on their way
+	s.swap(table)
 }
 
 // site assembles a tenant's site, or nil if it cannot be served yet: without its revocations it must not be.

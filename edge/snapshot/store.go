@@ -6,6 +6,7 @@ import (
 	"maps"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
@@ -33,6 +34,8 @@ type Store struct {
 	keys    headKeys // copied on write
 	poolUID string   // pinned by the platform's first snapshot
 	tenants map[string]*tenant
+	swaps   chan struct{} // closed, and replaced, when the table is
+	missing time.Time     // since when tenants are missing that may be on their way; zero: none is
 }
 
 // tenant is the state of one tenant, guarded by Store.mu.
@@ -52,7 +55,7 @@ type tenant struct {
 
 // New returns a store that knows nothing yet.
 func New(c Config) *Store {
-	s := &Store{config: c, keys: headKeys{}, tenants: map[string]*tenant{}}
+	s := &Store{config: c, keys: headKeys{}, tenants: map[string]*tenant{}, swaps: make(chan struct{}), missing: time.Now()}
 	s.keys.add(c.HeadKeys)
 	s.table.Store(&Table{})
 	return s
@@ -77,7 +80,8 @@ func (s *Store) Withdraw() {
 		uids = append(uids, uid)
 	}
 	s.tenants = map[string]*tenant{}
-	s.table.Store(&Table{})
+	s.missing = time.Time{}
+	s.swap(&Table{})
 	s.mu.Unlock()
 	for _, uid := range uids {
 		s.swapped(uid)

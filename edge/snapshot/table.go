@@ -33,6 +33,9 @@ func (t *Table) Sites(yield func(*Site) bool) {
 	}
 }
 
+// Complete reports whether every tenant of the pool is there, so that a host which is not here is nobody's.
+func (t *Table) Complete() bool { return t.Pool != nil && len(t.sites) == len(t.Pool.tenants) }
+
 // Served is how many tenants of the pool are served, and of how many the snapshot is not there.
 func (t *Table) Served() (served, missing int) {
 	if t.Pool == nil {
