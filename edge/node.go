@@ -40,6 +40,7 @@ type NodeConfig struct {
 	Region       string
 	BootID       string
 	Drain        time.Duration // 0 is 30 s
+	Limits       listener.Limits
 	Registerer   prometheus.Registerer
 	Now          func() time.Time
 	Log          *slog.Logger
@@ -92,7 +93,7 @@ func NewNode(c NodeConfig) *Node {
 	})
 	n.server = listener.New(listener.Config{
 		Certificates: c.Certificates, Table: n.Store.Table, Await: n.Store.Await, Handler: n.Handler, Now: c.Now, Log: c.Log, Drain: c.Drain,
-		CutLasting: func() { n.Streams.CutLasting(policy.CutDrain) },
+		CutLasting: func() { n.Streams.CutLasting(policy.CutDrain) }, Limits: c.Limits, Trusted: n.trusts,
 	})
 	n.register(c.Registerer)
 	return n
@@ -111,6 +112,15 @@ func (n *Node) swapped(tenantUID string) {
 }
 
 func (n *Node) serves(tenantUID string) bool { return n.Store.Table().Site(tenantUID) != nil }
+
+// trusts tells whether an address is one of the pool's trusted proxies.
+func (n *Node) trusts(a netip.Addr) bool {
+	pool := n.Store.Table().Pool
+	return pool != nil && pool.TrustedProxies.Has(a)
+}
+
+// Limits are those of connections that hold.
+func (n *Node) Limits() listener.Limits { return n.server.Limits() }
 
 // Serve answers on a socket until ctx is cancelled, and drains. Run must be running.
 func (n *Node) Serve(ctx context.Context, socket net.Listener) error {
@@ -148,7 +158,10 @@ func (n *Node) register(r prometheus.Registerer) {
 		{"revocations_age_seconds", "Age of the revocations of the tenant whose revocations are oldest.", func() float64 { _, urgent := n.oldest(); return urgent.Seconds() }},
 		{"tenants", "Tenants that are served.", func() float64 { served, _ := n.Store.Table().Served(); return float64(served) }},
 		{"open_requests", "Requests on their way, WebSockets and streams included.", func() float64 { return float64(n.Streams.Len()) }},
+		{"connections", "Connections of clients that are open.", func() float64 { return float64(n.server.Connections()) }},
 		{"audit_pending", "Audit records that are not acknowledged yet.", func() float64 { return float64(n.Audit.Pending()) }},
+		{"session_store_up", "1 while the session store answers; 0 also where there is none.", n.storeUp},
+		{"session_cache_entries", "Sessions of people on a host that are remembered here.", func() float64 { return float64(n.Sessions.Stats().Remembered) }},
 		{"session_tombstones_waiting", "Ends of sessions that the session store has not taken yet.", func() float64 { return float64(n.Sessions.Stats().Waiting) }},
 	} {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "sallyport", Subsystem: "edge", Name: g.name, Help: g.help}, g.value))
@@ -158,6 +171,9 @@ func (n *Node) register(r prometheus.Registerer) {
 		value      func() int64
 	}{
 		{"audit_lost_total", "Audit records that did not fit. Each is in a gap record.", n.Audit.Lost},
+		{"session_cache_hits_total", "Requests whose session was judged by memory alone.", func() int64 { return n.Sessions.Stats().Hits }},
+		{"session_cache_misses_total", "Requests that asked the session store, or would have had it been there.", func() int64 { return n.Sessions.Stats().Misses }},
+		{"session_store_errors_total", "Calls to the session store that failed, probes among them.", func() int64 { return n.Sessions.Stats().Errors }},
 		{"session_cookies_unreadable_total", "Cookies of our name that we did not make, or cannot open any more.", func() int64 { return n.Sessions.Stats().Unreadable }},
 		{"session_store_carried_total", "Requests that a ticket carried because the session store did not answer.", func() int64 { return n.Sessions.Stats().Carried }},
 		{"session_store_unavailable_total", "Requests that could not be carried.", func() int64 { return n.Sessions.Stats().Unavailable }},
@@ -165,6 +181,19 @@ func (n *Node) register(r prometheus.Registerer) {
 	} {
 		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "sallyport", Subsystem: "edge", Name: c.name, Help: c.help}, func() float64 { return float64(c.value()) }))
 	}
+	for _, over := range listener.Excesses() {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Namespace: "sallyport", Subsystem: "edge", Name: "connections_refused_total", Help: "Connections that were closed before their handshake, by the limit that they were over.",
+			ConstLabels: prometheus.Labels{"over": over.String()},
+		}, func() float64 { return float64(n.server.Refused(over)) }))
+	}
+}
+
+func (n *Node) storeUp() float64 {
+	if n.Sessions.Ready() != nil {
+		return 0
+	}
+	return 1
 }
 
 func (n *Node) oldest() (config, urgent time.Duration) {

@@ -7,9 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
-
-	"golang.org/x/net/netutil"
 
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
 )
@@ -26,12 +25,14 @@ type Config struct {
 	// CutLasting ends what would outlast a drain: WebSockets, event streams, long answers.
 	CutLasting func()
 	// Drain is how long a stop waits for requests to finish; 0 is 30 s.
-	Drain time.Duration
+	Drain  time.Duration
+	Limits Limits
+	// Trusted tells whether an address is a proxy of ours, whose connections are many people's. Nil is nobody.
+	Trusted func(netip.Addr) bool
 }
 
-// Limits of connections.
+// Limits of a connection.
 const (
-	maxConnections    = 20_000
 	maxHeaderBytes    = 32 << 10
 	readHeaderTimeout = 10 * time.Second // TLS handshakes too
 	idleTimeout       = 120 * time.Second
@@ -43,6 +44,7 @@ const (
 type Server struct {
 	config Config
 	server *http.Server
+	budget *budget
 }
 
 // New returns a server.
@@ -54,10 +56,12 @@ func New(c Config) *Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
-	return &Server{config: c, server: &http.Server{
+	b := &budget{limits: c.Limits.withDefaults(openFiles()), trusted: c.Trusted, now: c.Now, log: c.Log, sources: map[netip.Addr]*source{}}
+	return &Server{config: c, budget: b, server: &http.Server{
 		Handler:           c.Handler,
 		TLSConfig:         p.base(),
 		Protocols:         protocols,
+		ConnState:         changed,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -74,11 +78,24 @@ func New(c Config) *Server {
 	}}
 }
 
+// Limits are those that hold, defaults filled in.
+func (s *Server) Limits() Limits { return s.budget.limits }
+
+// Connections is how many are open.
+func (s *Server) Connections() int {
+	s.budget.mu.Lock()
+	defer s.budget.mu.Unlock()
+	return s.budget.open
+}
+
+// Refused is how many connections were closed before their handshake, because they were over a limit.
+func (s *Server) Refused(over Excess) int64 { return s.budget.refused[over].Load() }
+
 // Run serves a socket until ctx is cancelled, and then drains: no connection is accepted any more, requests finish, what
 // lasts is cut half-way, and what is left at the end is closed.
 func (s *Server) Run(ctx context.Context, socket net.Listener) error {
 	served := make(chan error, 1)
-	go func() { served <- s.server.ServeTLS(netutil.LimitListener(socket, maxConnections), "", "") }()
+	go func() { served <- s.server.ServeTLS(door{socket, s.budget}, "", "") }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve: %w", err)
