@@ -1,224 +1,188 @@
 package policy
 
 import (
-	"fmt"
+	"maps"
 	"slices"
-	"strings"
-	"time"
 )
 
 // Compile checks a source and makes its program. There is always a program, and
 // it never allows more than the source says: whatever a [Problem] bears on is
 // closed or unknown in it. The order of anything in the source does not matter;
-// problems come by kind (apps, groups, roles, policies), then by id.
-func Compile(s Source) (*Program, []Problem) {
-	c := &compiler{
-		source: s,
-		program: &Program{
-			apps:     make(map[string]*app, len(s.Apps)),
-			atoms:    map[term]atom{},
-			memberOf: map[term][]int{},
-			claims:   map[string][]string{},
-		},
-		accessOf:  map[string]map[string]Access{},
-		groupOf:   map[string]int{},
-		accounts:  setOf(s.ServiceAccounts),
-		providers: setOf(s.Providers),
-		attached:  map[string]bool{},
+// problems come by kind (apps, groups, memberships, roles, policies, grants),
+// then by id.
+func Compile(s Source) (*Program, []Problem) { return emptyProgram().Recompile(s) }
+
+// Recompile is Compile, and uses again what the program has of everything that
+// the source shares with its own.
+func (p *Program) Recompile(s Source) (*Program, []Problem) {
+	if p.whole && !p.scattered() {
+		if c := newCompiler(p, s); c.compile() {
+			return c.program, c.problems()
+		}
 	}
-	c.addApps()
+	c := newCompiler(emptyProgram(), s)
+	c.compile()
+	return c.program, c.problems()
+}
+
+// compiler makes a program of the one before and of what has changed.
+type compiler struct {
+	before, program *Program
+
+	apps        delta[App]
+	roles       delta[Role]
+	groups      delta[Group]
+	memberships delta[Membership]
+	policies    delta[Policy]
+	grants      delta[Grant]
+	appByID     map[string]*App // apps that changed; nil: is gone
+
+	namesChanged bool          // of identity providers or service accounts
+	lost         map[need]bool // what could be named before and is no more, or is another
+	numbers      numbering
+	findings     map[place][]finding
+
+	unit *unit // that is compiled, and notes what it names
+
+	joining       map[string][]*policyUnit // by app: policies that are new and name it
+	railing       []*policyUnit            // guard-rails that are new
+	railsChanged  []*policyUnit            // and those that are gone
+	leaving       map[*policyUnit]bool
+	joiningGrants map[string][]*grantUnit
+	leavingGrants map[*grantUnit]bool
+	dirty         map[string]bool // apps to be made again
+}
+
+// need is something that a policy names.
+type need struct {
+	kind kind
+	id   string
+}
+
+func newCompiler(before *Program, s Source) *compiler {
+	c := &compiler{
+		before:        before,
+		apps:          difference(before.source.Apps, s.Apps, func(a *App) string { return a.ID }),
+		roles:         difference(before.source.Roles, s.Roles, func(r *Role) string { return r.ID }),
+		groups:        difference(before.source.Groups, s.Groups, func(g *Group) string { return g.ID }),
+		memberships:   difference(before.source.Memberships, s.Memberships, (*Membership).email),
+		policies:      difference(before.source.Policies, s.Policies, func(p *Policy) string { return p.ID }),
+		grants:        difference(before.source.Grants, s.Grants, func(g *Grant) string { return g.ID }),
+		appByID:       map[string]*App{},
+		lost:          map[need]bool{},
+		numbers:       numbering{atoms: before.directory.atoms},
+		findings:      maps.Clone(before.findings),
+		joining:       map[string][]*policyUnit{},
+		leaving:       map[*policyUnit]bool{},
+		joiningGrants: map[string][]*grantUnit{},
+		leavingGrants: map[*grantUnit]bool{},
+		dirty:         map[string]bool{},
+	}
+	if c.findings == nil {
+		c.findings = map[place][]finding{}
+	}
+	c.program = &Program{
+		danglingGrants: map[*Grant]bool{},
+		source: Source{
+			Apps: c.apps.list, Roles: c.roles.list, Groups: c.groups.list, Memberships: c.memberships.list,
+			Policies: c.policies.list, Grants: c.grants.list, Providers: s.Providers, ServiceAccounts: s.ServiceAccounts,
+		},
+		directory: &directory{},
+		runtimes:  &runtimes{},
+		usage:     before.usage,
+		compact:   before.compact,
+		whole:     !c.ambiguous(),
+	}
+	return c
+}
+
+func (c *compiler) ambiguous() bool {
+	return len(c.apps.twice)+len(c.roles.twice)+len(c.groups.twice)+len(c.memberships.twice)+len(c.policies.twice)+len(c.grants.twice) > 0
+}
+
+// scattered is whether most numbers of atoms may be of what is no more.
+func (p *Program) scattered() bool { return atom(p.directory.atoms.size) > 4*p.compact+4096 }
+
+// compile is false if the result depends on more than what has changed: if some
+// id is there twice, or a limit is exceeded and not everything is there.
+func (c *compiler) compile() (whole bool) {
+	c.addNames()
 	c.addGroups()
+	c.addMemberships()
 	c.addRoles()
 	c.addPolicies()
-	return c.finish(), c.problems
+	c.addGrants()
+	c.addApps()
+	c.finish()
+	return c.program.whole
 }
 
-type compiler struct {
-	source   Source
-	program  *Program
-	problems []Problem
-
-	accessOf  map[string]map[string]Access // by app and operation
-	groupOf   map[string]int               // index by id
-	accounts  map[string]bool
-	providers map[string]bool
-	roles     map[string]selector // those without problems
-	badRoles  map[string]bool
-	attached  map[string]bool // apps that have a policy
-}
-
-func (c *compiler) report(field, reason, suggestion, format string, args ...any) {
-	c.problems = append(c.problems, Problem{
-		Field: field, Reason: reason, Suggestion: suggestion,
-		Message: fmt.Sprintf(format, args...),
-	})
-}
-
-// missing reports a reference to something that does not exist.
-func (c *compiler) missing(field, noun, id string, known []string) {
-	c.report(field, ProblemReference, nearest(id, slices.Values(known)), "%s %q does not exist", noun, id)
-}
-
-// close makes an app refuse everything, if there is such an app.
-func (c *compiler) close(appID string) {
-	if a := c.program.apps[appID]; a != nil {
-		a.refusal = DenyAppClosed
+// addNames notes what can be named, and what no more.
+func (c *compiler) addNames() {
+	p, before := c.program, c.before
+	p.providers, p.accounts = before.providers, before.accounts
+	if !slices.Equal(p.source.Providers, before.source.Providers) {
+		p.providers = c.rename(providerKind, before.providers, p.source.Providers)
 	}
-}
-
-func (c *compiler) addApps() {
-	for _, i := range sortedIndex(c.source.Apps, func(a *App) string { return a.ID }) {
-		src := c.source.Apps[i]
-		field := "apps[" + src.ID + "]"
-		if src.ID == "" {
-			c.report(field, ProblemRequired, "", "an app has an id")
-		}
-		if c.program.apps[src.ID] != nil {
-			c.report(field, ProblemInvalid, "", "app %q is there twice", src.ID)
-			c.close(src.ID)
-			continue
-		}
-		a := &app{operations: map[string]*operation{}}
-		c.program.apps[src.ID] = a
-		operations := src.Operations
-		if len(operations) == 0 {
-			operations = []Operation{{"read", Read}, {"write", Write}}
-		}
-		access := make(map[string]Access, len(operations))
-		for i, op := range operations {
-			at := fmt.Sprintf("%s.operations[%d]", field, i)
-			switch {
-			case op.ID == "":
-				c.report(at+".id", ProblemRequired, "", "an operation has an id")
-			case a.operations[op.ID] != nil:
-				c.report(at+".id", ProblemInvalid, "", "operation %q is there twice", op.ID)
-			case !op.Access.valid():
-				c.report(at+".access", ProblemInvalid, "", "access is READ, WRITE or ADMIN")
-			default:
-				a.operations[op.ID] = &operation{}
-				access[op.ID] = op.Access
-				continue
-			}
-			c.close(src.ID)
-		}
-		c.accessOf[src.ID] = access
-		switch {
-		case src.Closed:
-			c.close(src.ID)
-		case src.Disabled && a.refusal == "":
-			a.refusal = DenyAppDisabled
+	if !slices.Equal(p.source.ServiceAccounts, before.source.ServiceAccounts) {
+		p.accounts = c.rename(accountKind, before.accounts, p.source.ServiceAccounts)
+	}
+	for _, a := range c.apps.gone {
+		c.appByID[a.ID] = nil
+	}
+	for _, a := range c.apps.come {
+		c.appByID[a.ID] = a
+	}
+	for id, a := range c.appByID {
+		if a == nil {
+			c.lost[need{appKind, id}] = true
 		}
 	}
 }
 
-func (c *compiler) addPolicies() {
-	seen := map[string]bool{}
-	// Sorted, so that each operation's candidates come out in reporting order.
-	for _, i := range sortedIndex(c.source.Policies, func(p *Policy) string { return p.ID }) {
-		src := c.source.Policies[i]
-		field := "policies[" + src.ID + "]"
-		before := len(c.problems)
-		switch {
-		case src.ID == "":
-			c.report(field, ProblemRequired, "", "a policy has an id")
-		case seen[src.ID]:
-			c.report(field, ProblemInvalid, "", "policy %q is there twice", src.ID)
-		case len(src.Apps) == 0:
-			c.report(field+".apps", ProblemRequired, "", "a policy names its apps; an empty list is never all of them")
-		case len(src.Rules) == 0:
-			c.report(field+".rules", ProblemRequired, "", "a policy has rules; to give no access, delete it")
-		}
-		seen[src.ID] = true
-		understood := c.addPolicy(src, field)
-		for _, id := range src.Apps {
-			c.attached[id] = true
-			if !understood || len(c.problems) > before {
-				c.close(id)
-			}
+func (c *compiler) rename(k kind, before map[string]bool, names []string) map[string]bool {
+	c.namesChanged = true
+	after := make(map[string]bool, len(names))
+	for _, name := range names {
+		after[name] = true
+	}
+	for name := range before {
+		if !after[name] {
+			c.lost[need{k, name}] = true
 		}
 	}
+	return after
 }
 
-// addPolicy returns false if a rule depends on something that has a problem of
-// its own.
-func (c *compiler) addPolicy(src *Policy, field string) bool {
-	var apps []string
-	for i, id := range src.Apps {
-		if c.program.apps[id] == nil {
-			c.missing(fmt.Sprintf("%s.apps[%d]", field, i), "app", id, ids(c.source.Apps, func(a *App) string { return a.ID }))
-		} else if !slices.Contains(apps, id) {
-			apps = append(apps, id)
+func (c *compiler) lostGroup() bool {
+	for n := range c.lost {
+		if n.kind == groupKind {
+			return true
 		}
 	}
-	understood := true
-	seen := map[string]bool{}
-	for _, i := range sortedIndex(src.Rules, func(r Rule) string { return r.ID }) {
-		at := fmt.Sprintf("%s.rules[%d]", field, i)
-		r := src.Rules[i]
-		switch {
-		case r.ID == "":
-			c.report(at+".id", ProblemRequired, "", "a rule has an id")
-		case seen[r.ID]:
-			c.report(at+".id", ProblemInvalid, "", "rule %q is there twice", r.ID)
-		}
-		seen[r.ID] = true
-		understood = c.addRule(src.ID, r, at, apps) && understood
-	}
-	return understood
+	return false
 }
 
-func (c *compiler) finish() *Program {
-	p := c.program
-	p.size = int(firstGroup) + len(p.groups) + len(p.atoms)
-	for id, a := range p.apps {
-		if a.refusal == "" && !c.attached[id] {
-			a.refusal = DenyNoPolicy
-		}
-		for _, op := range a.operations {
-			slices.SortFunc(op.boundaries, time.Time.Compare)
-			op.boundaries = slices.CompactFunc(op.boundaries, time.Time.Equal)
-		}
+// app returns an app of the source, or nil.
+func (c *compiler) app(id string) *App {
+	if a, changed := c.appByID[id]; changed {
+		return a
 	}
-	for idp := range p.claims {
-		slices.Sort(p.claims[idp])
-		p.claims[idp] = slices.Compact(p.claims[idp])
+	if a, ok := c.before.apps.get(id); ok {
+		return a.src
+	}
+	return nil
+}
+
+func (c *compiler) finish() {
+	p, before := c.program, c.before
+	p.findings = c.findings
+	p.directory.atoms = c.numbers.atoms
+	if p.directory.same(before.directory) {
+		p.directory = before.directory
+	}
+	if p.compact == 0 {
+		p.compact = atom(p.directory.atoms.size)
 	}
 	p.stranger = p.Resolve(Identity{})
-	return p
-}
-
-// atomOf numbers a term when a rule first names it.
-func (c *compiler) atomOf(t term) atom {
-	a, ok := c.program.atoms[t]
-	if !ok {
-		a = firstGroup + atom(len(c.program.groups)+len(c.program.atoms))
-		c.program.atoms[t] = a
-	}
-	return a
-}
-
-// sortedIndex returns the indices of list in the order of its ids.
-func sortedIndex[T any](list []T, id func(T) string) []int {
-	index := make([]int, len(list))
-	for i := range index {
-		index[i] = i
-	}
-	slices.SortStableFunc(index, func(i, j int) int { return strings.Compare(id(list[i]), id(list[j])) })
-	return index
-}
-
-func setOf(list []string) map[string]bool {
-	set := make(map[string]bool, len(list))
-	for _, v := range list {
-		set[v] = true
-	}
-	return set
-}
-
-func ids[T any](list []T, id func(T) string) []string {
-	out := make([]string, len(list))
-	for i, v := range list {
-		out[i] = id(v)
-	}
-	return out
 }

@@ -1,57 +1,98 @@
 package policy
 
-import (
-	"fmt"
-	"net/netip"
-)
-
-func (c Conditions) none() bool {
-	return c.SourceCIDRs == nil && c.IDPs == nil && c.MembersOf == nil && c.NotBefore.IsZero() && c.NotAfter.IsZero()
+// condition is a compiled clause of a rule's requirement. Each kind is a type
+// with a file of its own, and has, beside these methods, eval.
+type condition interface {
+	field() string        // proto field, below the rule
+	reason() Reason       // of a REQUIRE rule of which it is false
+	wanted() string       // in words, after "it has to be"
+	seen(f *facts) string // in words, what it looked at
 }
 
-// clauses compiles conditions, in the order of their kinds.
-func (c *compiler) clauses(src Conditions, field string) []clause {
-	c.refuseEmpty(field+".source_cidrs", src.SourceCIDRs)
-	c.refuseEmpty(field+".idps", src.IDPs)
-	c.refuseEmpty(field+".members_of", src.MembersOf)
-	var list []clause
-	if len(src.SourceCIDRs) > 0 {
-		list = append(list, clause{kind: networkClause, networks: c.networks(src.SourceCIDRs, field)})
+// eval is a switch, and not a method of the interface: called through one, the
+// facts would escape to the heap, and each decision would allocate them.
+func eval(c condition, f *facts) Truth {
+	switch c := c.(type) {
+	case *networkCondition:
+		return c.eval(f)
+	case *countryCondition:
+		return c.eval(f)
+	case *windowCondition:
+		return c.eval(f)
+	case *periodCondition:
+		return c.eval(f)
+	case *deviceCondition:
+		return c.eval(f)
+	case *expressionCondition:
+		return c.eval(f)
+	case *providerCondition:
+		return c.eval(f)
+	case *memberCondition:
+		return c.eval(f)
+	case *authAgeCondition:
+		return c.eval(f)
+	case *acrCondition:
+		return c.eval(f)
+	case *amrCondition:
+		return c.eval(f)
 	}
-	if from, until := src.NotBefore, src.NotAfter; !from.IsZero() || !until.IsZero() {
-		if !from.IsZero() && !until.IsZero() && !from.Before(until) {
-			c.report(field+".not_after", ProblemInvalid, "", "not_after is later than not_before")
-		}
-		list = append(list, clause{kind: timeClause, from: from, until: until})
-	}
-	if len(src.IDPs) > 0 {
-		list = append(list, clause{kind: idpClause, atoms: each(src.IDPs, field+".idps", c.provider)})
-	}
-	if len(src.MembersOf) > 0 {
-		list = append(list, clause{kind: groupClause, atoms: each(src.MembersOf, field+".members_of", c.group)})
-	}
-	return list
+	return Unknown
 }
 
-func each(names []string, field string, resolve func(name, field string) (atom, bool)) []atom {
-	var atoms []atom
-	for i, name := range names {
-		if a, ok := resolve(name, fmt.Sprintf("%s[%d]", field, i)); ok {
-			atoms = append(atoms, a)
-		}
-	}
-	return atoms
+// requirement is the conditions of a rule, by who could change them, and in the
+// order in which they are told.
+type requirement struct {
+	lasting []condition // nobody: network, country, time, device, expression
+	signIn  []condition // another sign-in: provider, group
+	stepUp  []condition // a step-up of this one: age, class and methods of authentication
 }
 
-func (c *compiler) networks(list []string, field string) networks {
-	var prefixes []netip.Prefix
-	for i, text := range list {
-		p, suggestion, err := parseNetwork(text)
-		if err != nil {
-			c.report(fmt.Sprintf("%s.source_cidrs[%d]", field, i), ProblemInvalid, suggestion, "%s", err)
-			continue
+// hold is the conjunction. It stops at the first that is false: as long as that
+// is so, what the others are changes nothing.
+func hold(list []condition, f *facts) Truth {
+	t := True
+	for _, c := range list {
+		if t = min(t, eval(c, f)); t == False {
+			break
 		}
-		prefixes = append(prefixes, p)
 	}
-	return newNetworks(prefixes)
+	return t
+}
+
+// why is the reason that not all conditions hold: what is false is told before
+// what is unknown.
+func why(list []condition, f *facts) Reason {
+	for _, c := range list {
+		if eval(c, f) == False {
+			return c.reason()
+		}
+	}
+	return RequireUnknown
+}
+
+func (c *Conditions) none() bool {
+	return c.SourceCIDRs == nil && c.Countries == nil && c.TimeWindows == nil && c.NotBefore.IsZero() && c.NotAfter.IsZero() &&
+		c.Device == nil && c.MaxAuthAge == 0 && c.RequiredACR == nil && c.RequiredAMR == nil && c.IDPs == nil && c.MembersOf == nil
+}
+
+// requirement compiles what a rule requires.
+func (c *compiler) requirement(src *Rule, at path) (q requirement) {
+	s := &src.Conditions
+	add := func(list *[]condition, compiled condition) {
+		if compiled != nil {
+			*list = append(*list, compiled)
+		}
+	}
+	add(&q.lasting, c.networks(s.SourceCIDRs, at))
+	add(&q.lasting, c.countries(s.Countries, at))
+	add(&q.lasting, c.windows(s.TimeWindows, at))
+	add(&q.lasting, c.period(s.NotBefore, s.NotAfter, at))
+	add(&q.lasting, c.device(s.Device, at))
+	add(&q.lasting, c.expression(src.Expression, at))
+	add(&q.signIn, c.providersOf(s.IDPs, at))
+	add(&q.signIn, c.membersOf(s.MembersOf, at))
+	add(&q.stepUp, c.maxAuthAge(s.MaxAuthAge, at))
+	add(&q.stepUp, c.classes(s.RequiredACR, at))
+	add(&q.stepUp, c.methods(s.RequiredAMR, at))
+	return q
 }

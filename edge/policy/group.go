@@ -1,153 +1,108 @@
 package policy
 
-import (
-	"fmt"
-	"slices"
-	"strings"
-)
+import "slices"
 
-// addGroups numbers the groups and notes who is in which. A group with a
-// problem is broken: who is not surely in it is perhaps in it.
-func (c *compiler) addGroups() {
-	p := c.program
-	sorted := sortedIndex(c.source.Groups, func(g *Group) string { return g.ID })
-	for _, i := range sorted {
-		id := c.source.Groups[i].ID
-		if _, twice := c.groupOf[id]; !twice {
-			c.groupOf[id] = len(p.groups)
-			p.groups = append(p.groups, id)
-		}
-	}
-	parents := make([][]int, len(p.groups)) // groups that have the group as a member
-	broken := make([]bool, len(p.groups))
-	seen := map[string]bool{}
-	for _, i := range sorted {
-		src := c.source.Groups[i]
-		field := "groups[" + src.ID + "]"
-		before := len(c.problems)
-		switch {
-		case src.ID == "":
-			c.report(field, ProblemRequired, "", "a group has an id")
-		case seen[src.ID]:
-			c.report(field, ProblemInvalid, "", "group %q is there twice", src.ID)
-		}
-		seen[src.ID] = true
-		g := c.groupOf[src.ID]
-		for j, m := range src.Members {
-			c.addMember(g, m, fmt.Sprintf("%s.members[%d]", field, j), parents)
-		}
-		broken[g] = broken[g] || len(c.problems) > before
-	}
-	p.within = make([][]int, len(p.groups))
-	for g := range p.groups {
-		p.within[g] = closure(g, parents)
-	}
-	c.refuseCycles(parents, broken)
-	for g, bad := range broken {
-		if bad {
-			p.broken = append(p.broken, g)
-		}
-	}
+// groups is who is in which group, but for memberships.
+type groups struct {
+	ids     map[string]atom
+	names   map[atom]string     // the other way round
+	direct  map[term][]atom     // groups that have the term as a member
+	parents map[atom][]atom     // groups that have the group as a member
+	claims  map[string][]string // by provider: the claim values that groups have as members
+	broken  []atom              // groups that are not understood: who is not surely in one is perhaps in it
 }
 
-func (c *compiler) addMember(g int, m Member, field string, parents [][]int) {
-	p := c.program
+// addGroups numbers the groups and notes who is in which. What a group's
+// members are is small: people in numbers come as memberships.
+func (c *compiler) addGroups() {
+	g := c.before.directory.groups
+	if c.groups.changed() || c.namesChanged {
+		g = c.newGroups()
+	}
+	for _, src := range c.groups.gone {
+		if _, ok := g.ids[src.ID]; !ok {
+			c.lost[need{groupKind, src.ID}] = true
+		}
+	}
+	c.program.directory.groups = g
+}
+
+func (c *compiler) newGroups() *groups {
+	g := &groups{
+		ids: make(map[string]atom, len(c.groups.list)), names: make(map[atom]string, len(c.groups.list)),
+		direct: map[term][]atom{}, parents: map[atom][]atom{}, claims: map[string][]string{},
+	}
+	for _, src := range slices.Concat(c.groups.gone, c.groups.list) {
+		c.forget(groupKind, src.ID)
+	}
+	for _, src := range c.groups.list {
+		a := c.numbers.of(groupTerm(src.ID))
+		g.ids[src.ID], g.names[a] = a, src.ID
+	}
+	for _, src := range c.groups.list {
+		if src.ID == "" {
+			c.report(path{place: place{groupKind, ""}}, "", ProblemRequired, "a group has an id")
+		}
+		for i := range src.Members {
+			c.addMember(g, g.ids[src.ID], &src.Members[i], path{place{groupKind, src.ID}, "members", i})
+		}
+	}
+	for _, src := range c.groups.twice {
+		c.report(path{place: place{groupKind, src.ID}}, "", ProblemInvalid, "group %s is there twice", quote(src.ID))
+	}
+	tangled := c.checkNesting()
+	for _, src := range c.groups.list {
+		if tangled[src.ID] || c.faulty(place{groupKind, src.ID}) {
+			g.broken = append(g.broken, g.ids[src.ID])
+		}
+	}
+	for idp := range g.claims {
+		slices.Sort(g.claims[idp])
+		g.claims[idp] = slices.Compact(g.claims[idp])
+	}
+	return g
+}
+
+func (c *compiler) addMember(g *groups, group atom, m *Member, at path) {
 	named := 0
 	for _, set := range []bool{m.User != "", m.ServiceAccount != "", m.Group != "", m.IDPGroup != IDPGroup{}} {
 		if set {
 			named++
 		}
 	}
-	if named != 1 {
-		c.report(field, ProblemInvalid, "", "a member is exactly one of user, service_account, group, idp_group")
-		return
-	}
-	switch {
+	switch idp := m.IDPGroup.IDP; {
+	case named != 1:
+		c.report(at, "", ProblemInvalid, "a member is exactly one of user, service_account, group, idp_group")
 	case m.User != "":
 		email, ok := CanonicalEmail(m.User)
 		if !ok {
-			c.report(field+".user", ProblemInvalid, "", "%q is not an e-mail address", m.User)
+			c.report(at, "user", ProblemInvalid, notEmail, quote(m.User))
 			return
 		}
-		c.addTo(g, term{userTerm, email})
+		g.direct[userTerm(email)] = append(g.direct[userTerm(email)], group)
 	case m.ServiceAccount != "":
-		if !c.accounts[m.ServiceAccount] {
-			c.missing(field+".service_account", "service account", m.ServiceAccount, c.source.ServiceAccounts)
+		if !c.program.accounts[m.ServiceAccount] {
+			c.missing(at, "service_account", accountKind, m.ServiceAccount)
 			return
 		}
-		c.addTo(g, term{serviceAccountTerm, m.ServiceAccount})
+		t := accountTerm(m.ServiceAccount)
+		g.direct[t] = append(g.direct[t], group)
 	case m.Group != "":
-		child, ok := c.groupOf[m.Group]
+		child, ok := g.ids[m.Group]
 		if !ok {
-			c.missing(field+".group", "group", m.Group, p.groups)
+			c.missing(at, "group", groupKind, m.Group)
 			return
 		}
-		parents[child] = append(parents[child], g)
+		g.parents[child] = append(g.parents[child], group)
+	case !c.program.providers[idp]:
+		c.missing(at, "idp_group.idp", providerKind, idp)
+	case m.IDPGroup.Name == "":
+		c.report(at, "idp_group.name", ProblemRequired, "a claim's value is not empty")
 	default:
-		if !c.providers[m.IDPGroup.IDP] {
-			c.missing(field+".idp_group.idp", "identity provider", m.IDPGroup.IDP, c.source.Providers)
-			return
-		}
-		if m.IDPGroup.Name == "" {
-			c.report(field+".idp_group.name", ProblemRequired, "", "a claim's value is not empty")
-			return
-		}
-		c.addTo(g, term{claimTerm, claimName(m.IDPGroup.IDP, m.IDPGroup.Name)})
-		p.claims[m.IDPGroup.IDP] = append(p.claims[m.IDPGroup.IDP], m.IDPGroup.Name)
+		t := claimTerm(idp, m.IDPGroup.Name)
+		g.direct[t] = append(g.direct[t], group)
+		g.claims[idp] = append(g.claims[idp], m.IDPGroup.Name)
 	}
 }
 
-func (c *compiler) addTo(g int, t term) {
-	c.program.memberOf[t] = append(c.program.memberOf[t], g)
-}
-
-// closure returns g and every group that contains it, however deep.
-func closure(g int, parents [][]int) []int {
-	found := []int{g}
-	for i := 0; i < len(found); i++ {
-		for _, parent := range parents[found[i]] {
-			if !slices.Contains(found, parent) {
-				found = append(found, parent)
-			}
-		}
-	}
-	return found
-}
-
-// refuseCycles reports each cycle of groups once, at its first member by id.
-func (c *compiler) refuseCycles(parents [][]int, broken []bool) {
-	for g := range parents {
-		if broken[g] {
-			continue
-		}
-		path := cycle(g, g, parents, map[int]bool{})
-		if path == nil {
-			continue
-		}
-		slices.Reverse(path) // from the group to its members
-		var names []string
-		for _, at := range path {
-			broken[at] = true
-			names = append(names, c.program.groups[at])
-		}
-		names = append(names, names[0])
-		c.report("groups["+names[0]+"].members", ProblemInvalid, "", "group %q contains itself: %s", names[0], strings.Join(names, " → "))
-	}
-}
-
-// cycle returns the way from one group up to the goal, or nil.
-func cycle(from, goal int, parents [][]int, seen map[int]bool) []int {
-	for _, parent := range parents[from] {
-		if parent == goal {
-			return []int{goal}
-		}
-		if seen[parent] {
-			continue
-		}
-		seen[parent] = true
-		if path := cycle(parent, goal, parents, seen); path != nil {
-			return append([]int{parent}, path...)
-		}
-	}
-	return nil
-}
+const notEmail = "%s is not an e-mail address"

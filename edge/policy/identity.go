@@ -15,6 +15,17 @@ const (
 	Machine
 )
 
+func (k Kind) String() string {
+	switch k {
+	case Person:
+		return "person"
+	case Machine:
+		return "machine"
+	default:
+		return "anonymous"
+	}
+}
+
 // Identity is what is known of who makes a request, as its credential says it.
 type Identity struct {
 	Kind    Kind
@@ -46,6 +57,24 @@ type Asked struct {
 	MaxAge time.Duration // what the last one asked for; 0: nothing
 	ACR    []string      // all that were asked for
 	AMR    []string
+}
+
+// address is the e-mail address of a person, canonical, and its domain.
+func (id *Identity) address() (email, domain string, ok bool) {
+	if id.Kind == Person {
+		email, ok = CanonicalEmail(id.Email)
+		_, domain, _ = strings.Cut(email, "@")
+	}
+	return email, domain, ok
+}
+
+// vouched says whether the address is the person's: only the provider that owns
+// its domain can tell.
+func (id *Identity) vouched() Truth {
+	if id.EmailVerified && id.EmailDomainOwned {
+		return True
+	}
+	return Unknown
 }
 
 // CanonicalEmail returns the one form in which addresses are compared: lower

@@ -1,37 +1,78 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"sort"
+	"strings"
 )
 
-// networks is a set of addresses: ranges that do not overlap, in order.
-type networks []addressRange
+// networkCondition is "source_cidrs": ranges that do not overlap, in order.
+type networkCondition struct {
+	ranges []addressRange
+	text   []string
+}
 
 type addressRange struct{ first, last netip.Addr }
 
-// contains never matches an address against a range of the other family: all
-// IPv4 addresses sort before all IPv6 addresses.
-func (n networks) contains(a netip.Addr) bool {
-	i := sort.Search(len(n), func(i int) bool { return a.Less(n[i].first) })
-	return i > 0 && a.Compare(n[i-1].last) <= 0
+func (c *networkCondition) eval(f *facts) Truth {
+	if !f.SourceIP.IsValid() {
+		return Unknown
+	}
+	return truthOf(c.contains(normalAddress(f.SourceIP)))
 }
 
-func newNetworks(prefixes []netip.Prefix) networks {
-	sorted := slices.Clone(prefixes)
-	slices.SortFunc(sorted, netip.Prefix.Compare)
-	var n networks
-	for _, p := range sorted {
-		// Prefixes nest or are apart; the wider of two sorts first.
-		if len(n) > 0 && p.Addr().Compare(n[len(n)-1].last) <= 0 {
+// contains never matches an address against a range of the other family: all
+// IPv4 addresses sort before all IPv6 addresses.
+func (c *networkCondition) contains(a netip.Addr) bool {
+	i := sort.Search(len(c.ranges), func(i int) bool { return a.Less(c.ranges[i].first) })
+	return i > 0 && a.Compare(c.ranges[i-1].last) <= 0
+}
+
+func (*networkCondition) field() string    { return "conditions.source_cidrs" }
+func (*networkCondition) reason() Reason   { return RequireNetwork }
+func (c *networkCondition) wanted() string { return "in " + anyOf(c.text) }
+
+func (*networkCondition) seen(f *facts) string {
+	if !f.SourceIP.IsValid() {
+		return "an unknown address"
+	}
+	return normalAddress(f.SourceIP).String()
+}
+
+func (c *compiler) networks(list []string, at path) condition {
+	const field = "conditions.source_cidrs"
+	if !c.checkList(at, field, list, maxNetworks) || len(list) == 0 {
+		return nil
+	}
+	prefixes := make([]netip.Prefix, 0, len(list))
+	for i, text := range list {
+		p, suggestion, err := parseNetwork(text)
+		if err != nil {
+			c.suggest(at, item(field, i), suggestion, "%s", err)
 			continue
 		}
-		n = append(n, addressRange{first: p.Addr(), last: lastAddress(p)})
+		prefixes = append(prefixes, p)
 	}
-	return n
+	return &networkCondition{text: list, ranges: newRanges(prefixes)}
+}
+
+func newRanges(prefixes []netip.Prefix) []addressRange {
+	slices.SortFunc(prefixes, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	ranges := make([]addressRange, 0, len(prefixes))
+	for _, p := range prefixes {
+		// Prefixes nest or are apart; the wider of two sorts first.
+		if n := len(ranges); n > 0 && p.Addr().Compare(ranges[n-1].last) <= 0 {
+			continue
+		}
+		ranges = append(ranges, addressRange{first: p.Addr(), last: lastAddress(p)})
+	}
+	return slices.Clip(ranges)
 }
 
 func lastAddress(p netip.Prefix) netip.Addr {
@@ -49,22 +90,25 @@ func normalAddress(a netip.Addr) netip.Addr { return a.Unmap().WithZone("") }
 
 // parseNetwork reads a network strictly; suggestion is what was probably meant.
 func parseNetwork(s string) (p netip.Prefix, suggestion string, err error) {
+	if len(s) > maxName || strings.Contains(s, "%") {
+		return netip.Prefix{}, "", fmt.Errorf("%s is not a network such as 10.0.0.0/8 or 2001:db8::/32", quote(s))
+	}
 	p, err = netip.ParsePrefix(s)
 	if err != nil {
-		if a, addrErr := netip.ParseAddr(s); addrErr == nil && a.Zone() == "" {
+		if a, addrErr := netip.ParseAddr(s); addrErr == nil {
 			a = a.Unmap()
 			return netip.Prefix{}, netip.PrefixFrom(a, a.BitLen()).String(), errors.New("a network has a length, even if it is one address")
 		}
-		return netip.Prefix{}, "", fmt.Errorf("%q is not a network such as 10.0.0.0/8 or 2001:db8::/32", s)
+		return netip.Prefix{}, "", fmt.Errorf("%s is not a network such as 10.0.0.0/8 or 2001:db8::/32", quote(s))
 	}
 	if a := p.Addr(); a.Is4In6() {
 		if p.Bits() < 96 {
-			return netip.Prefix{}, "", fmt.Errorf("%q is partly IPv4 and partly not", s)
+			return netip.Prefix{}, "", fmt.Errorf("%s is partly IPv4 and partly not", quote(s))
 		}
 		p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
 	}
 	if masked := p.Masked(); masked != p {
-		return netip.Prefix{}, masked.String(), fmt.Errorf("%q has bits set beyond its length", s)
+		return netip.Prefix{}, masked.String(), fmt.Errorf("%s has bits set beyond its length", quote(s))
 	}
 	return p, "", nil
 }

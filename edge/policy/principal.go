@@ -2,34 +2,32 @@ package policy
 
 import (
 	"slices"
-	"strings"
+	"sort"
 )
 
 // Principal is an [Identity] as one [Program] sees it. It is immutable, and
 // made once per session and program by [Program.Resolve].
 type Principal struct {
-	identity Identity
-	program  *Program
-	surely   atomSet // clauses that are true for it
-	maybe    atomSet // clauses that are unknown for it
+	identity  Identity
+	directory *directory
+	atoms     []atomWord // in order; what is not there, the principal is not
+	groups    []string
+	// The address that rules can name, "" if nobody vouches for it.
+	email, domain string
 }
 
-// Groups returns the ids of the groups that the principal is surely in, in order.
-func (p *Principal) Groups() []string {
-	var ids []string
-	for i, id := range p.program.groups {
-		if p.surely.has(firstGroup + atom(i)) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}
+// Groups returns the ids of the groups that the principal is surely in, in
+// order. They are not to be changed.
+func (p *Principal) Groups() []string { return p.groups }
 
 func (p *Principal) is(a atom) Truth {
+	i := sort.Search(len(p.atoms), func(i int) bool { return p.atoms[i].at >= a.word() })
 	switch {
-	case p.surely.has(a):
+	case i == len(p.atoms) || p.atoms[i].at != a.word():
+		return False
+	case p.atoms[i].surely&a.bit() != 0:
 		return True
-	case p.maybe.has(a):
+	case p.atoms[i].maybe&a.bit() != 0:
 		return Unknown
 	}
 	return False
@@ -47,73 +45,114 @@ func (p *Principal) isAny(atoms []atom) Truth {
 // Resolve finds which of the principals that rules name an identity is, may be
 // and is not.
 func (p *Program) Resolve(id Identity) *Principal {
-	who := &Principal{identity: id, program: p, surely: newAtomSet(p.size), maybe: newAtomSet(p.size)}
-	who.surely.add(anyone)
+	r := resolver{directory: p.directory, truths: map[atom]Truth{}}
+	r.note(anyone, True)
 	switch id.Kind {
 	case Person:
-		who.surely.add(authenticated)
-		who.surely.add(people)
-		p.resolvePerson(who)
+		r.note(authenticated, True)
+		r.note(people, True)
+		r.person(&id)
 	case Machine:
-		who.surely.add(authenticated)
-		who.surely.add(serviceAccounts)
-		who.learn(term{serviceAccountTerm, id.ServiceAccount}, True)
-	default:
-		return who
+		r.note(authenticated, True)
+		r.note(serviceAccounts, True)
+		r.learn(accountTerm(id.ServiceAccount), True)
 	}
-	for _, g := range p.broken {
-		who.join(g, Unknown)
+	if id.Kind != Anonymous {
+		for _, g := range slices.Concat(p.directory.groups.broken, p.directory.doubtful) {
+			r.join(g, Unknown)
+		}
 	}
+	who := &Principal{identity: id, directory: p.directory}
+	if id.vouched() == True {
+		who.email, who.domain, _ = id.address()
+	}
+	who.atoms, who.groups = r.result()
 	return who
 }
 
-func (p *Program) resolvePerson(who *Principal) {
-	id := who.identity
-	who.learn(term{idpTerm, id.IDP}, True)
-	if email, ok := CanonicalEmail(id.Email); ok {
-		known := Unknown
-		if id.EmailVerified && id.EmailDomainOwned {
-			known = True
+// resolver gathers what a principal is.
+type resolver struct {
+	directory *directory
+	truths    map[atom]Truth // without those that are false
+}
+
+func (r *resolver) person(id *Identity) {
+	r.learn(providerTerm(id.IDP), True)
+	if email, domain, ok := id.address(); ok {
+		r.learn(userTerm(email), id.vouched())
+		r.learn(domainTerm(domain), id.vouched())
+		if m, ok := r.directory.memberships.get(email); ok {
+			for _, g := range m.Groups {
+				r.learn(groupTerm(g), id.vouched())
+			}
 		}
-		who.learn(term{userTerm, email}, known)
-		_, domain, _ := strings.Cut(email, "@")
-		who.learn(term{domainTerm, domain}, known)
 	}
 	for _, name := range id.Groups {
-		who.learn(term{claimTerm, claimName(id.IDP, name)}, True)
+		r.learn(claimTerm(id.IDP, name), True)
 	}
 	if id.GroupsComplete {
 		return
 	}
-	for _, name := range p.claims[id.IDP] {
-		if !slices.Contains(id.Groups, name) && !slices.Contains(id.GroupsAbsent, name) {
-			who.learn(term{claimTerm, claimName(id.IDP, name)}, Unknown)
+	absent := make(map[string]bool, len(id.GroupsAbsent))
+	for _, name := range id.GroupsAbsent {
+		absent[name] = true
+	}
+	for _, name := range r.directory.groups.claims[id.IDP] {
+		if !absent[name] { // nor perhaps there: what is surely there was noted before
+			r.learn(claimTerm(id.IDP, name), Unknown)
 		}
 	}
 }
 
 // learn notes what a term is for the principal, and what follows for groups.
-func (p *Principal) learn(t term, known Truth) {
-	if a, ok := p.program.atoms[t]; ok {
-		p.note(a, known)
+func (r *resolver) learn(t term, known Truth) {
+	if a, ok := r.directory.atoms.get(t); ok {
+		r.join(a, known)
 	}
-	for _, g := range p.program.memberOf[t] {
-		p.join(g, known)
-	}
-}
-
-// join notes membership of a group and of all groups that contain it.
-func (p *Principal) join(group int, known Truth) {
-	for _, g := range p.program.within[group] {
-		p.note(firstGroup+atom(g), known)
+	for _, g := range r.directory.groups.direct[t] {
+		r.join(g, known)
 	}
 }
 
-func (p *Principal) note(a atom, known Truth) {
-	switch known {
-	case True:
-		p.surely.add(a)
-	case Unknown:
-		p.maybe.add(a)
+// join notes an atom and, if it is a group, all groups that contain it.
+func (r *resolver) join(a atom, known Truth) {
+	if !r.note(a, known) {
+		return
 	}
+	for _, parent := range r.directory.groups.parents[a] {
+		r.join(parent, known)
+	}
+}
+
+// note is false if nothing is new.
+func (r *resolver) note(a atom, known Truth) bool {
+	if before, ok := r.truths[a]; ok && before >= known {
+		return false
+	}
+	r.truths[a] = known
+	return true
+}
+
+func (r *resolver) result() (words []atomWord, groups []string) {
+	atoms := make([]atom, 0, len(r.truths))
+	for a := range r.truths {
+		atoms = append(atoms, a)
+	}
+	slices.Sort(atoms)
+	for _, a := range atoms {
+		if n := len(words); n == 0 || words[n-1].at != a.word() {
+			words = append(words, atomWord{at: a.word()})
+		}
+		w := &words[len(words)-1]
+		if r.truths[a] == Unknown {
+			w.maybe |= a.bit()
+			continue
+		}
+		w.surely |= a.bit()
+		if id, ok := r.directory.groups.names[a]; ok {
+			groups = append(groups, id)
+		}
+	}
+	slices.Sort(groups)
+	return words, groups
 }

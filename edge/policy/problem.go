@@ -1,5 +1,12 @@
 package policy
 
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+)
+
 // Reasons of a [Problem].
 const (
 	ProblemInvalid   = "FIELD_INVALID"
@@ -15,42 +22,122 @@ type Problem struct {
 	Suggestion string // what was probably meant, or ""
 }
 
-// nearest returns the known name that a wrong one was probably meant to be, or
-// "". Ties go to the name that sorts first, so that the answer is stable.
-func nearest(name string, known func(yield func(string) bool)) string {
-	best, distance := "", max(1, min(3, len(name)/3))+1
-	for k := range known {
-		d := editDistance(name, k, distance+1)
-		if d < distance || d == distance && best != "" && k < best {
-			best, distance = k, d
-		}
-	}
-	return best
+// kind is what a problem is of, in the order in which problems are told.
+type kind int8
+
+const (
+	appKind kind = iota
+	groupKind
+	membershipKind
+	roleKind
+	policyKind
+	grantKind
+	// What can only be named.
+	providerKind
+	accountKind
+	operationKind
+	noKind
+)
+
+// place is a resource that has a problem.
+type place struct {
+	kind kind
+	id   string
 }
 
-// editDistance is Damerau-Levenshtein's (adjacent swaps count once), or limit
-// if it is not less than that.
-func editDistance(a, b string, limit int) int {
-	if d := len(a) - len(b); d >= limit || -d >= limit {
-		return limit
+func (p place) String() string {
+	return [...]string{"apps", "groups", "memberships", "roles", "policies", "grants"}[p.kind] + "[" + p.id + "]"
+}
+
+// path is a place, or an item of a list in it.
+type path struct {
+	place
+	list  string
+	index int
+}
+
+func (p path) of(list string, i int) path { return path{p.place, list, i} }
+
+// field is where something is below a path; only who has a problem writes it.
+func (p path) field(name string) string {
+	s := p.String()
+	if p.list != "" {
+		s += "." + item(p.list, p.index)
 	}
-	before, previous, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range previous {
-		previous[j] = j
+	if name != "" {
+		s += "." + name
 	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
+	return s
+}
+
+func item(list string, i int) string { return list + "[" + strconv.Itoa(i) + "]" }
+
+// finding is a problem before it is known what was probably meant.
+type finding struct {
+	Problem
+	wrong string // the name that does not exist
+	kind  kind   // of what does not exist
+	apps  []string
+}
+
+func (c *compiler) report(at path, field, reason, format string, args ...any) {
+	c.find(at, field, finding{kind: noKind, Problem: Problem{Reason: reason, Message: fmt.Sprintf(format, args...)}})
+}
+
+// suggest is report, and says what was probably meant.
+func (c *compiler) suggest(at path, field, suggestion, format string, args ...any) {
+	c.find(at, field, finding{kind: noKind, Problem: Problem{
+		Reason: ProblemInvalid, Message: fmt.Sprintf(format, args...), Suggestion: suggestion,
+	}})
+}
+
+// missing reports a reference to something that does not exist.
+func (c *compiler) missing(at path, field string, k kind, id string) {
+	noun := [...]string{"app", "group", "", "role", "policy", "", "identity provider", "service account"}[k]
+	c.find(at, field, finding{wrong: id, kind: k, Problem: Problem{
+		Reason: ProblemReference, Message: fmt.Sprintf("%s %s does not exist", noun, quote(id)),
+	}})
+}
+
+func (c *compiler) find(at path, field string, f finding) {
+	f.Field = at.field(field)
+	if len(c.findings[at.place]) < maxFindings {
+		c.findings[at.place] = append(c.findings[at.place], f)
+	}
+}
+
+func (c *compiler) faulty(at place) bool { return len(c.findings[at]) > 0 }
+
+// forget drops what was found in a resource that is looked at again.
+func (c *compiler) forget(k kind, id string) { delete(c.findings, place{k, id}) }
+
+// problems are all findings, in order of kind and id. Suggestions are made for
+// the first ones only: each is compared with every name that there is.
+func (c *compiler) problems() []Problem {
+	places := make([]place, 0, len(c.findings))
+	for at := range c.findings {
+		places = append(places, at)
+	}
+	slices.SortFunc(places, func(a, b place) int { return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.id, b.id)) })
+	var list []Problem
+	for _, at := range places {
+		for _, f := range c.findings[at] {
+			if len(list) == maxProblems {
+				return list
 			}
-			row[j] = min(previous[j]+1, row[j-1]+1, previous[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
+			if f.kind != noKind && len(list) < maxSuggestions {
+				f.Suggestion = nearest(f.wrong, c.known(f))
 			}
+			list = append(list, f.Problem)
 		}
-		before, previous, row = previous, row, before
 	}
-	return min(previous[len(b)], limit)
+	return list
+}
+
+// quote quotes what somebody wrote, however long it is.
+func quote(s string) string {
+	if len(s) > 80 {
+		return strconv.Quote(s[:80]) + "…"
+	}
+	return strconv.Quote(s)
 }

@@ -109,7 +109,7 @@ func (e referee) decide(rules []placed) (d Decision) {
 	}
 	for _, r := range rules { // 3
 		if r.Effect == RequireEffect && e.inScope(r) != no && min(e.network(r), e.time(r)) != yes {
-			return say(Deny, why(e.network(r), RequireNetwork, e.time(r), RequireTime), r)
+			return say(Deny, whyNot(e.network(r), RequireNetwork, e.time(r), RequireTime), r)
 		}
 	}
 	unmet := slices.IndexFunc(rules, func(r placed) bool {
@@ -126,7 +126,7 @@ func (e referee) decide(rules []placed) (d Decision) {
 	}
 	if unmet >= 0 { // 7
 		r := rules[unmet]
-		return say(Deny, why(e.provider(r), RequireIDP, e.member(r), RequireGroup), r)
+		return say(Deny, whyNot(e.provider(r), RequireIDP, e.member(r), RequireGroup), r)
 	}
 	d.Reason = DenyNoRule
 	for _, r := range rules {
@@ -137,7 +137,7 @@ func (e referee) decide(rules []placed) (d Decision) {
 	return d
 }
 
-func why(a verdict, ifA Reason, b verdict, ifB Reason) Reason {
+func whyNot(a verdict, ifA Reason, b verdict, ifB Reason) Reason {
 	switch {
 	case a == no:
 		return ifA
@@ -179,17 +179,17 @@ func (e referee) member(r placed) verdict {
 	if r.Conditions.MembersOf == nil {
 		return yes
 	}
-	return anyOf(r.Conditions.MembersOf, e.inGroup)
+	return anyVerdict(r.Conditions.MembersOf, e.inGroup)
 }
 
-func anyOf(names []string, is func(string) verdict) (v verdict) {
+func anyVerdict(names []string, is func(string) verdict) (v verdict) {
 	for _, n := range names {
 		v = max(v, is(n))
 	}
 	return v
 }
 
-func (e referee) inScope(r placed) verdict { return anyOf(r.Principals, e.is) }
+func (e referee) inScope(r placed) verdict { return anyVerdict(r.Principals, e.is) }
 
 func (e referee) is(principal string) verdict {
 	email, _ := CanonicalEmail(e.id.Email)

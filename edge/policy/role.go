@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -12,9 +11,9 @@ type selector struct {
 	access []Access
 }
 
-func (s selector) picks(operation string, access Access) bool {
-	return slices.Contains(s.access, access) ||
-		slices.ContainsFunc(s.names, func(name string) bool { return namePicks(name, operation) })
+func (s selector) picks(o Operation) bool {
+	return slices.Contains(s.access, o.Access) ||
+		slices.ContainsFunc(s.names, func(name string) bool { return namePicks(name, o.ID) })
 }
 
 func namePicks(name, operation string) bool {
@@ -24,69 +23,89 @@ func namePicks(name, operation string) bool {
 	return name == operation
 }
 
+// role is a compiled [Role].
+type role struct {
+	src    *Role // nil if it is predefined
+	picks  selector
+	faulty bool
+}
+
 // predefined are the roles that every tenant has.
-func predefined() map[string]selector {
-	return map[string]selector{
-		"viewer": {access: []Access{Read}},
-		"user":   {access: []Access{Read, Write}},
-		"admin":  {names: []string{"*"}},
+func predefined() map[string]*role {
+	return map[string]*role{
+		"viewer": {picks: selector{access: []Access{Read}}},
+		"user":   {picks: selector{access: []Access{Read, Write}}},
+		"admin":  {picks: selector{names: []string{"*"}}},
 	}
 }
 
 func (c *compiler) addRoles() {
-	c.roles, c.badRoles = predefined(), map[string]bool{}
-	for _, i := range sortedIndex(c.source.Roles, func(r *Role) string { return r.ID }) {
-		src := c.source.Roles[i]
-		field := "roles[" + src.ID + "]"
-		before := len(c.problems)
-		_, twice := c.roles[src.ID]
-		_, ours := predefined()[src.ID]
-		switch {
-		case src.ID == "":
-			c.report(field, ProblemRequired, "", "a role has an id")
-		case ours:
-			c.report(field, ProblemInvalid, "", "role %q is predefined and stays as it is", src.ID)
-			continue
-		case twice || c.badRoles[src.ID]:
-			c.report(field, ProblemInvalid, "", "role %q is there twice", src.ID)
-		case src.Operations == nil && src.Access == nil:
-			c.report(field, ProblemRequired, "", "a role names operations or access classes")
-		}
-		c.refuseEmpty(field+".operations", src.Operations)
-		if src.Access != nil && len(src.Access) == 0 {
-			c.report(field+".access", ProblemRequired, "", emptyList)
-		}
-		for i, name := range src.Operations {
-			c.checkOperationName(fmt.Sprintf("%s.operations[%d]", field, i), name)
-		}
-		for i, a := range src.Access {
-			if !a.valid() {
-				c.report(fmt.Sprintf("%s.access[%d]", field, i), ProblemInvalid, "", "access is READ, WRITE or ADMIN")
-			}
-		}
-		if len(c.problems) > before {
-			delete(c.roles, src.ID)
-			c.badRoles[src.ID] = true
+	if len(c.roles.come)+len(c.roles.gone) == 0 {
+		c.program.roles = c.before.roles
+		return
+	}
+	for _, src := range c.roles.gone {
+		c.forget(roleKind, src.ID)
+		c.lost[need{roleKind, src.ID}] = true
+	}
+	c.program.roles = predefined()
+	for _, src := range c.roles.list {
+		if before := c.before.roles[src.ID]; before != nil && before.src == src {
+			c.program.roles[src.ID] = before
 			continue
 		}
-		c.roles[src.ID] = selector{names: src.Operations, access: src.Access}
+		c.forget(roleKind, src.ID)
+		c.addRole(src)
+	}
+	for _, src := range c.roles.twice {
+		c.report(path{place: place{roleKind, src.ID}}, "", ProblemInvalid, "role %s is there twice", quote(src.ID))
+		c.program.roles[src.ID].faulty = true
 	}
 }
 
-const emptyList = "an empty list is never everything; leave it out or name something"
+func (c *compiler) addRole(src *Role) {
+	at := path{place: place{roleKind, src.ID}}
+	switch {
+	case src.ID == "":
+		c.report(at, "", ProblemRequired, "a role has an id")
+	case c.program.roles[src.ID] != nil:
+		c.report(at, "", ProblemInvalid, "role %s is predefined and stays as it is", quote(src.ID))
+		return
+	case src.Operations == nil && src.Access == nil:
+		c.report(at, "", ProblemRequired, "a role names operations or access classes")
+	}
+	tooMany := !c.checkList(at, "operations", src.Operations, maxOperations)
+	if src.Access != nil && len(src.Access) == 0 {
+		c.report(at, "access", ProblemRequired, emptyList)
+	}
+	for i, name := range src.Operations {
+		if tooMany {
+			break
+		}
+		c.checkOperationName(at, item("operations", i), name)
+	}
+	for i, a := range src.Access {
+		if !a.valid() {
+			c.report(at, item("access", i), ProblemInvalid, notAccess)
+		}
+	}
+	c.program.roles[src.ID] = &role{
+		src: src, faulty: c.faulty(at.place), picks: selector{names: src.Operations, access: src.Access},
+	}
+}
 
-func (c *compiler) refuseEmpty(field string, list []string) {
+const (
+	emptyList = "an empty list is never everything; leave it out or name something"
+	notAccess = "access is READ, WRITE or ADMIN"
+)
+
+// checkList is false if a list is too long to be looked at.
+func (c *compiler) checkList(at path, field string, list []string, most int) bool {
 	if list != nil && len(list) == 0 {
-		c.report(field, ProblemRequired, "", emptyList)
+		c.report(at, field, ProblemRequired, emptyList)
 	}
-}
-
-// checkOperationName allows "*" only as all, or as all below a prefix.
-func (c *compiler) checkOperationName(field, name string) bool {
-	prefix, wild := strings.CutSuffix(name, "*")
-	if name == "" || strings.Contains(prefix, "*") || wild && prefix != "" && !strings.HasSuffix(prefix, ".") {
-		c.report(field, ProblemInvalid, "", `%q is not an operation; write a name, "prefix.*" or "*"`, name)
-		return false
+	if len(list) > most {
+		c.report(at, field, ProblemInvalid, "there are %d, and at most %d are possible", len(list), most)
 	}
-	return true
+	return len(list) <= most
 }

@@ -1,23 +1,26 @@
 package policy
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 )
 
-// fixed are the principals without a name. The order of the atoms makes
-// "anyone" the first candidate of a rule that has it.
+// fixed are the principals without a name.
 var fixed = map[string]atom{"anyone": anyone, "authenticated": authenticated, "people": people, "serviceAccounts": serviceAccounts}
 
-func (c *compiler) principals(list []string, field string) []atom {
+func (c *compiler) principals(list []string, at path) []atom {
+	const field = "principals"
 	if len(list) == 0 {
-		c.report(field+".principals", ProblemRequired, "", `a rule names its principals; "anyone" is everybody`)
+		c.report(at, field, ProblemRequired, `a rule names its principals; "anyone" is everybody`)
+		return nil
 	}
-	var atoms []atom
+	if !c.checkList(at, field, list, maxPrincipals) {
+		return nil
+	}
+	atoms := make([]atom, 0, len(list))
 	for i, text := range list {
-		if a, ok := c.principal(text, fmt.Sprintf("%s.principals[%d]", field, i)); ok {
+		if a, ok := c.principal(text, at, field, i); ok {
 			atoms = append(atoms, a)
 		}
 	}
@@ -25,39 +28,35 @@ func (c *compiler) principals(list []string, field string) []atom {
 	return slices.Compact(atoms)
 }
 
-func (c *compiler) principal(text, field string) (atom, bool) {
+func (c *compiler) principal(text string, at path, field string, i int) (atom, bool) {
 	if a, ok := fixed[text]; ok {
 		return a, true
 	}
 	kind, name, named := strings.Cut(text, ":")
-	if named {
+	if named && len(text) <= maxName {
 		switch kind {
 		case "user":
 			if email, ok := CanonicalEmail(name); ok {
-				return c.atomOf(term{userTerm, email}), true
+				return c.numbers.of(userTerm(email)), true
 			}
-			c.report(field, ProblemInvalid, "", "%q is not an e-mail address", name)
+			c.report(at, item(field, i), ProblemInvalid, notEmail, quote(name))
 			return 0, false
 		case "domain":
 			if domain, ok := canonicalDomain(name); ok {
-				return c.atomOf(term{domainTerm, domain}), true
+				return c.numbers.of(domainTerm(domain)), true
 			}
-			c.report(field, ProblemInvalid, "", "%q is not a domain", name)
+			c.report(at, item(field, i), ProblemInvalid, "%s is not a domain", quote(name))
 			return 0, false
 		case "group":
-			return c.group(name, field)
+			return c.groupNamed(name, at, field, i)
 		case "serviceAccount":
-			if !c.accounts[name] {
-				c.missing(field, "service account", name, c.source.ServiceAccounts)
-				return 0, false
-			}
-			return c.atomOf(term{serviceAccountTerm, name}), true
+			return c.accountNamed(name, at, field, i)
 		case "idp":
-			return c.provider(name, field)
+			return c.providerNamed(name, at, field, i)
 		}
 	}
-	c.report(field, ProblemInvalid, likelyPrincipal(kind, name, named),
-		"%q is not a principal; write user: group: domain: serviceAccount: idp: and a name, or people, serviceAccounts, authenticated, anyone", text)
+	c.suggest(at, item(field, i), likelyPrincipal(kind, name, named),
+		"%s is not a principal; write user: group: domain: serviceAccount: idp: and a name, or people, serviceAccounts, authenticated, anyone", quote(text))
 	return 0, false
 }
 
@@ -66,76 +65,54 @@ func likelyPrincipal(kind, name string, named bool) string {
 		return nearest(kind, maps.Keys(fixed))
 	}
 	kinds := []string{"user", "group", "domain", "serviceAccount", "idp"}
-	if near := nearest(kind, slices.Values(kinds)); near != "" {
+	if near := nearest(kind, slices.Values(kinds)); near != "" && len(name) <= maxName {
 		return near + ":" + name
 	}
 	return ""
 }
 
-func (c *compiler) group(id, field string) (atom, bool) {
-	g, ok := c.groupOf[id]
-	if !ok {
-		c.missing(field, "group", id, c.program.groups)
-	}
-	return firstGroup + atom(g), ok
+// What names something notes it, so that the policy is compiled again when that
+// is no more; or that it does not exist, so that it is when anything changes.
+
+func (c *compiler) groupNamed(id string, at path, field string, i int) (atom, bool) {
+	a, ok := c.program.directory.groups.ids[id]
+	return a, c.named(need{groupKind, id}, ok, at, field, i)
 }
 
-func (c *compiler) provider(id, field string) (atom, bool) {
-	if !c.providers[id] {
-		c.missing(field, "identity provider", id, c.source.Providers)
+func (c *compiler) accountNamed(id string, at path, field string, i int) (atom, bool) {
+	if !c.named(need{accountKind, id}, c.program.accounts[id], at, field, i) {
 		return 0, false
 	}
-	return c.atomOf(term{idpTerm, id}), true
+	return c.numbers.of(accountTerm(id)), true
 }
 
-// selectors returns what a rule picks operations by.
-func (c *compiler) selectors(src Rule, field string, apps []string) (list []selector, understood bool) {
-	understood = true
-	c.refuseEmpty(field+".roles", src.Roles)
-	c.refuseEmpty(field+".operations", src.Operations)
-	switch {
-	case len(src.Roles) > 0 && len(src.Operations) > 0:
-		c.report(field, ProblemInvalid, "", "a rule has roles or operations, not both")
-	case src.Roles == nil && src.Operations == nil:
-		c.report(field+".operations", ProblemRequired, "", `a rule names roles or operations; the operation "*" is all`)
+func (c *compiler) providerNamed(id string, at path, field string, i int) (atom, bool) {
+	if !c.named(need{providerKind, id}, c.program.providers[id], at, field, i) {
+		return 0, false
 	}
-	for i, id := range src.Roles {
-		s, ok := c.roles[id]
-		switch {
-		case ok:
-			list = append(list, s)
-		case c.badRoles[id]:
-			understood = false
-		default:
-			c.missing(fmt.Sprintf("%s.roles[%d]", field, i), "role", id, slices.Sorted(maps.Keys(c.roles)))
-		}
-	}
-	for i, name := range src.Operations {
-		at := fmt.Sprintf("%s.operations[%d]", field, i)
-		if c.checkOperationName(at, name) {
-			c.checkOperationExists(at, name, apps)
-		}
-	}
-	if len(src.Operations) > 0 {
-		list = append(list, selector{names: src.Operations})
-	}
-	return list, understood
+	return c.numbers.of(providerTerm(id)), true
 }
 
-// checkOperationExists wants a name to pick something in some app of the
-// policy: a DENY with a typing error would else refuse nothing.
-func (c *compiler) checkOperationExists(field, name string, apps []string) {
-	if len(apps) == 0 {
-		return
-	}
-	var known []string
-	for _, id := range apps {
-		for op := range c.accessOf[id] {
-			if namePicks(name, op) {
-				return
-			}
-			known = append(known, op)
+func (c *compiler) appNamed(id string, at path, field string, i int) bool {
+	return c.named(need{appKind, id}, c.app(id) != nil, at, field, i)
+}
+
+func (c *compiler) roleNamed(id string, at path, field string, i int) (*role, bool) {
+	r := c.program.roles[id]
+	return r, c.named(need{roleKind, id}, r != nil, at, field, i)
+}
+
+func (c *compiler) named(n need, exists bool, at path, field string, i int) bool {
+	if !exists {
+		if i >= 0 {
+			field = item(field, i)
 		}
+		c.missing(at, field, n.kind, n.id)
+		c.unit.dangling = true
+		return false
 	}
-	c.report(field, ProblemReference, nearest(name, slices.Values(known)), "operation %q does not exist in %s", name, strings.Join(apps, ", "))
+	if k := len(c.unit.needs); k == 0 || c.unit.needs[k-1] != n {
+		c.unit.needs = append(c.unit.needs, n)
+	}
+	return true
 }

@@ -1,27 +1,18 @@
 package policy
 
+import "github.com/sallyport-iap/sallyport/edge/policy/expression"
+
 // Truth is the value of a clause (Kleene's strong three-valued logic). The
 // order is what makes min the conjunction and max the disjunction. The zero
 // value, Unknown, neither grants nor switches off a refusal.
-type Truth int8
+type Truth = expression.Truth
 
 // The truths, in order.
 const (
-	False Truth = iota - 1
-	Unknown
-	True
+	False   = expression.False
+	Unknown = expression.Unknown
+	True    = expression.True
 )
-
-func (t Truth) String() string {
-	switch t {
-	case False:
-		return "false"
-	case True:
-		return "true"
-	default:
-		return "unknown"
-	}
-}
 
 func truthOf(b bool) Truth {
 	if b {

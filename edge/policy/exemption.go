@@ -1,0 +1,76 @@
+package policy
+
+import (
+	"slices"
+	"strings"
+)
+
+// exemption is a compiled [Exemption].
+type exemption struct {
+	src        *Exemption
+	principals []atom
+	apps       []string // in order; nil: all
+}
+
+// inScope says whether a rule's scope, which the index says is not false, is
+// still not false when exemptions are taken from it. An exemption that is not
+// sure takes nothing.
+func (r *rule) inScope(f *facts) bool {
+	if r.unit == nil {
+		return true
+	}
+	for i := range r.unit.exemptions {
+		if r.unit.exemptions[i].eval(f) == True {
+			return false
+		}
+	}
+	return true
+}
+
+func (e *exemption) eval(f *facts) Truth {
+	if e.apps != nil {
+		if _, found := slices.BinarySearch(e.apps, f.app); !found {
+			return False
+		}
+	}
+	t := f.who.isAny(e.principals)
+	if t != False && !e.src.NotAfter.IsZero() {
+		end := periodCondition{until: e.src.NotAfter}
+		t = min(t, end.eval(f))
+	}
+	return t
+}
+
+func (c *compiler) exemptions(u *policyUnit) {
+	list := u.src.Exemptions
+	if list != nil && !u.rail() {
+		c.report(u.at(), "exemptions", ProblemInvalid, "exemptions are for policies that select by labels; a policy by name can name whom it means")
+	}
+	if len(list) > maxExemptions {
+		c.report(u.at(), "exemptions", ProblemInvalid, "there are %d, and at most %d are possible", len(list), maxExemptions)
+		return
+	}
+	seen := map[string]bool{}
+	for i := range list {
+		src, at := &list[i], u.at().of("exemptions", i)
+		switch {
+		case src.ID == "":
+			c.report(at, "id", ProblemRequired, "an exemption has an id")
+		case seen[src.ID]:
+			c.report(at, "id", ProblemInvalid, "exemption %s is there twice", quote(src.ID))
+		}
+		seen[src.ID] = true
+		if c.checkList(at, "apps", src.Apps, maxExemptApps) {
+			for j, id := range src.Apps {
+				c.appNamed(id, at, "apps", j)
+			}
+		}
+		e := exemption{src: src, principals: c.principals(src.Principals, at)}
+		if src.Apps != nil {
+			e.apps = slices.Sorted(slices.Values(src.Apps))
+		}
+		u.exemptions = append(u.exemptions, e)
+	}
+	// The order of writing never matters, not even for what is told.
+	slices.SortStableFunc(u.exemptions, func(a, b exemption) int { return strings.Compare(a.src.ID, b.src.ID) })
+}

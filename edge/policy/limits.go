@@ -1,0 +1,61 @@
+package policy
+
+// Limits of what can be written. Whatever costs more than its size (memory of
+// the program, time to compile it, time to decide) has a limit here, and a
+// problem that names the limit; how many resources a tenant has is for the
+// control plane to say.
+const (
+	maxRules       = 1000 // of a policy
+	maxPrincipals  = 256  // of a rule, a grant or an exemption
+	maxOperations  = 256  // named by a rule, a grant or a role; and as many roles
+	maxNetworks    = 10_000
+	maxCountries   = 300
+	maxValues      = 256 // of any other list in a condition
+	maxRequirement = 16  // labels that a guard-rail selects by
+	maxExemptions  = 256
+	maxExemptApps  = 1000
+	maxText        = 1024 // bytes of a description or a remediation
+	maxName        = 320  // bytes of what names somebody or something
+
+	maxAppOperations = 1000
+	maxNesting       = 32 // groups within groups
+
+	// Of one tenant.
+	maxTenantNetworks    = 100_000
+	maxTenantWindows     = 10_000
+	maxTenantExpressions = 10_000
+	// Principals of rules, counted once for each operation of each app that the
+	// rule is attached to. 10,000 apps of 3 operations with 10 rules are 300,000.
+	maxTenantPlacements = 10_000_000
+
+	// Of what is told about a faulty source.
+	maxProblems    = 1000
+	maxFindings    = 100 // in one resource
+	maxSuggestions = 100
+)
+
+// usage is what counts towards the limits of a tenant.
+type usage struct{ networks, windows, expressions, placements int }
+
+func (u usage) plus(v usage) usage {
+	return usage{u.networks + v.networks, u.windows + v.windows, u.expressions + v.expressions, u.placements + v.placements}
+}
+
+func (u usage) minus(v usage) usage {
+	return u.plus(usage{-v.networks, -v.windows, -v.expressions, -v.placements})
+}
+
+// exceeded says in words which limit is exceeded, or "".
+func (u usage) exceeded() string {
+	switch {
+	case u.networks > maxTenantNetworks:
+		return "all policies together have at most 100,000 source_cidrs"
+	case u.windows > maxTenantWindows:
+		return "all policies together have at most 10,000 time_windows"
+	case u.expressions > maxTenantExpressions:
+		return "all policies together have at most 10,000 expressions"
+	case u.placements > maxTenantPlacements:
+		return "all rules together have at most 10,000,000 principals, counted for each operation of each app"
+	}
+	return ""
+}
