@@ -113,9 +113,9 @@ func (l *Login) welcome(ctx context.Context, req *exchange.Request, start *edgev
 	if before.State == session.Live && before.Caller.Subject == subject && before.Caller.IDPUID == who.IDPUID &&
 		req.Now.Sub(before.Times(req.Site, nil).Began) < joinWithin {
 		// Ten tabs that were opened at once are one sign-in of one person, not ten that end each other.
-		person := before.Person()
+		known := before.Known()
 		l.sessions.Replace(ctx, req.Site, before, session.OfThisHost, req.ClientIP, req.Now)
-		begun, err = l.sessions.Attach(ctx, req.Site, nil, req.Host, person, req.Now)
+		begun, err = l.sessions.Attach(ctx, req.Site, nil, req.Host, known, req.Now)
 	} else {
 		if before.State == session.Live {
 			l.sessions.Replace(ctx, req.Site, before, session.OfEverything, req.ClientIP, req.Now)
@@ -123,7 +123,7 @@ func (l *Login) welcome(ctx context.Context, req *exchange.Request, start *edgev
 		begun, err = l.sessions.Begin(ctx, req.Site, req.Host, who, req.ClientIP, req.Now)
 	}
 	if err != nil {
-		return nil, exchange.Unavailable(policy.UnavailableKey, 0, err)
+		return nil, cannotTell(err)
 	}
 
 	var reply *exchange.Reply
@@ -135,7 +135,7 @@ func (l *Login) welcome(ctx context.Context, req *exchange.Request, start *edgev
 		// The browser has dropped the attempt's cookie; starting anew at the app takes no password any more.
 		reply = redirect(exchange.Origin(start.Host, req.PublicPort) + returnPath(start.ReturnPath, app.Paths))
 	default:
-		if reply, err = l.forward(req, app, start, begun.Person); err != nil {
+		if reply, err = l.forward(req, app, start, begun.Known); err != nil {
 			return nil, exchange.Unavailable(policy.UnavailableKey, 0, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/sallyport-iap/sallyport/edge/exchange"
 	"github.com/sallyport-iap/sallyport/edge/header"
@@ -17,12 +18,15 @@ import (
 
 // forward sends a signed-in browser to where it began. The Session travels sealed, because the app's host may be answered
 // by an edge of another region.
-func (l *Login) forward(req *exchange.Request, app *snapshot.App, start *edgev1.SignInStart, person *edgev1.PersonSession) (*exchange.Reply, error) {
+func (l *Login) forward(req *exchange.Request, app *snapshot.App, start *edgev1.SignInStart, k session.Known) (*exchange.Reply, error) {
 	origin := exchange.Origin(start.Host, req.PublicPort)
 	if app == nil {
 		return redirect(origin + returnPath(start.ReturnPath, pathOptions(req))), nil
 	}
-	h := &edgev1.HandOff{Jti: make([]byte, 16), Start: start, Session: session.Portable(req.Site, person), ExpireMs: req.Now.Add(handOffLife).UnixMilli()}
+	h := &edgev1.HandOff{
+		Jti: make([]byte, 16), Start: start, Session: session.Portable(req.Site, k.Person), AliveAtMs: k.AliveAt.UnixMilli(),
+		ExpireMs: req.Now.Add(handOffLife).UnixMilli(),
+	}
 	rand.Read(h.Jti)
 	code, err := seal(req.Site, forHandOff, h)
 	if err != nil {
@@ -53,7 +57,7 @@ func (l *Login) arrive(ctx context.Context, req *exchange.Request) (*exchange.Re
 	}
 	browser, err := req.Taken.Cookie(name)
 	mine := err == nil && browser != "" && subtle.ConstantTimeCompare(hash(browser), h.Start.BrowserHash) == 1
-	if now.State == session.Live && string(now.Person().Sid) == string(h.Session.Sid) {
+	if now.State == session.Live && string(now.Known().Person.Sid) == string(h.Session.Sid) {
 		// Another tab was first. Nothing new is made, so nothing has to be proven.
 		if mine {
 			back.Cookies = append(back.Cookies, drop(name))
@@ -66,21 +70,23 @@ func (l *Login) arrive(ctx context.Context, req *exchange.Request) (*exchange.Re
 		return l.startAgain(req, "the browser has no cookie of this attempt"), nil
 	case expired(h.ExpireMs, req.Now):
 		return l.startAgain(req, "the code is too old"), nil
-	case !l.sessions.FirstUse(ctx, req.Site.TenantUID, base64URL(h.Jti), handOffOnce):
-		return l.startAgain(req, "the code was used before"), nil
 	}
 	return l.settle(ctx, req, h, now, back)
 }
 
 func (l *Login) settle(ctx context.Context, req *exchange.Request, h *edgev1.HandOff, before session.Result, back *exchange.Reply) (*exchange.Reply, *exchange.Denial) {
 	back.Cookies = append(back.Cookies, drop(header.StartPrefix+h.Start.Attempt), keep(roundName, strconv.Itoa(int(h.Start.Round)+1), roundLife))
-	begun, err := l.sessions.Attach(ctx, req.Site, req.App, req.Host, h.Session, req.Now)
+	begun, err := l.sessions.Attach(ctx, req.Site, req.App, req.Host, session.Known{Person: h.Session, AliveAt: time.UnixMilli(h.AliveAtMs)}, req.Now)
 	if errors.Is(err, session.ErrEnded) {
 		// It ended on its way here, by another tab or an administrator. The way back begins anew; rounds bound it.
 		return back, nil
 	}
 	if err != nil {
-		return nil, exchange.Unavailable(policy.UnavailableKey, 0, err)
+		return nil, cannotTell(err)
+	}
+	// Spent last, so that whoever could not be answered may ask again. What was made for a second use nobody ever gets.
+	if !l.sessions.FirstUse(ctx, req.Site.TenantUID, base64URL(h.Jti), handOffOnce) {
+		return l.startAgain(req, "the code was used before"), nil
 	}
 	if before.State == session.Live {
 		l.sessions.Replace(ctx, req.Site, before, session.OfThisHost, req.ClientIP, req.Now)
@@ -88,4 +94,12 @@ func (l *Login) settle(ctx context.Context, req *exchange.Request, h *edgev1.Han
 	back.Cookies = append(back.Cookies, begun.Cookie)
 	back.Caller = begun.Caller
 	return back, nil
+}
+
+// cannotTell is for a session that could not be made, though nothing speaks against it.
+func cannotTell(err error) *exchange.Denial {
+	if unknown, ok := errors.AsType[*session.UnavailableError](err); ok {
+		return exchange.Unavailable(unknown.Reason, failurePause, err)
+	}
+	return exchange.Unavailable(policy.UnavailableKey, 0, err)
 }

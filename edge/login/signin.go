@@ -48,7 +48,7 @@ func (l *Login) signIn(ctx context.Context, req *exchange.Request) (*exchange.Re
 			return nil, denial
 		}
 		if used.State == session.Live {
-			reply, err := l.forward(req, app, start, used.Person())
+			reply, err := l.forward(req, app, start, used.Known())
 			if err != nil {
 				return nil, exchange.Unavailable(policy.UnavailableKey, 0, err)
 			}

@@ -11,7 +11,6 @@ import (
 	"github.com/sallyport-iap/sallyport/edge/exchange"
 	"github.com/sallyport-iap/sallyport/edge/policy"
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
-	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
 
 // State is what a cookie is.
@@ -40,12 +39,12 @@ type Result struct {
 	opened *opened
 }
 
-// Person is the Session, as a hand-off carries it; nil unless Live.
-func (r Result) Person() *edgev1.PersonSession {
+// Known is the Session, as a hand-off carries it; zero unless Live.
+func (r Result) Known() Known {
 	if r.State != Live {
-		return nil
+		return Known{}
 	}
-	return r.opened.live.person.Load()
+	return Known{r.opened.live.person.Load(), r.opened.aliveAt()}
 }
 
 // Endable says whether the cookie stands for a session that End can end.
@@ -110,12 +109,12 @@ func (s *Sessions) look(ctx context.Context, site *snapshot.Site, app *snapshot.
 	var err error
 	age := o.live.age(now)
 	confirmed := age <= stale
-	if !confirmed {
+	// The second: the person may have been active at another edge since we last asked.
+	if !confirmed || age > time.Second && o.idle(site, app, now) {
+		s.misses.Add(1)
 		err = s.confirm(ctx, site, o, now)
-	}
-	// The person may have been active at another edge since we last asked.
-	if err == nil && age > time.Second && confirmed && o.idle(site, app, now) {
-		err = s.confirm(ctx, site, o, now)
+	} else {
+		s.hits.Add(1)
 	}
 	if reason := s.over(o, site, app, now); reason != "" {
 		return gone(reason, o)
@@ -126,15 +125,19 @@ func (s *Sessions) look(ctx context.Context, site *snapshot.Site, app *snapshot.
 	if err != nil && !confirmed {
 		if !s.carries(o, app, now) {
 			s.unavailable.Add(1)
-			reason := policy.Reason("unavailable.session_store")
-			if errors.Is(err, errNoKey) {
-				reason = "unavailable.key"
-			}
-			return Result{State: Unavailable, Reason: reason, Err: err, opened: o}
+			return Result{State: Unavailable, Reason: unavailable(err), Err: err, opened: o}
 		}
 		s.carried.Add(1)
 	}
 	return Result{State: Live, Caller: s.caller(site, app, o), opened: o}
+}
+
+// unavailable is why the store's word cannot be had.
+func unavailable(err error) policy.Reason {
+	if errors.Is(err, errNoKey) {
+		return policy.UnavailableKey
+	}
+	return policy.UnavailableSessionStore
 }
 
 func gone(reason policy.Reason, o *opened) Result {

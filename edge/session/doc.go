@@ -20,9 +20,10 @@
 // Ending is a positive fact; absence proves nothing. A record that Redis has lost is written again from the ticket, and
 // an error of Redis never clears a cookie, never signs anybody out and is never "no session".
 //
-// Why the grace counts from the later of "this edge last saw the store healthy" and the ticket's sealing: a ticket is
-// sealed only at a sign-in or while the store is healthy, so at that moment the session was alive for certain; what could
-// be missed is an end since then. Tickets are not sealed again while the store is down, or the grace would never end.
+// Why the grace counts from the later of "this edge last saw the store healthy" and what the ticket says: a ticket holds
+// when its Session was alive for certain, at the sign-in or when the store was asked; what could be missed is an end since
+// then. So a ticket that is sealed while the store is down, as a hand-off to another host needs, repeats what is known and
+// says nothing newer. Otherwise a host with a long grace would lend it to every app.
 //
 // A warm request (the cookie was seen within 120 s) does no I/O and takes no lock that other sessions share.
 package session

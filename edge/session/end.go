@@ -22,8 +22,8 @@ const (
 const (
 	// reportBudget is how long a sign-out waits to be able to say "everywhere".
 	reportBudget = 3 * time.Second
-	// tombstoneMargin outlives clocks that differ.
-	tombstoneMargin = 2 * time.Minute
+	// clockMargin outlives clocks that differ.
+	clockMargin = 2 * time.Minute
 )
 
 // End ends what a cookie stands for: here at once, in the region by a tombstone, everywhere by the control plane.
@@ -31,6 +31,9 @@ const (
 func (s *Sessions) End(ctx context.Context, site *snapshot.Site, r Result, scope Scope, ip netip.Addr, now time.Time) (everywhere bool) {
 	if r.opened == nil {
 		return false
+	}
+	if !now.Before(r.opened.forgettable()) {
+		return true // its time was up long ago, whatever a clock says: there is nothing left to end
 	}
 	s.end(ctx, site, r.opened, scope, ReasonSignedOut, ip, now)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), reportBudget)
@@ -61,7 +64,12 @@ func (s *Sessions) end(ctx context.Context, site *snapshot.Site, o *opened, scop
 		name, key, records = o.hash.name(), o.hash.text(), records[:1]
 	}
 	s.learnEnded(o.tenant, name, sid)
-	s.store.end(ctx, o.tenant, key, instant(o.ticket.Session.ExpireMs).Add(tombstoneMargin))
+	s.store.end(ctx, o.tenant, key, o.forgettable())
 	s.store.forget(ctx, records...)
 	s.report(site, edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED, name, o.ticket.Session, o.host, ip, now, reason)
+}
+
+// forgettable is when no clock lets the Session in any more, whether or not it was ended.
+func (o *opened) forgettable() time.Time {
+	return instant(o.ticket.Session.ExpireMs).Add(clockMargin)
 }

@@ -100,8 +100,8 @@ func (s *Sessions) carries(o *opened, app *snapshot.App, now time.Time) bool {
 		grace = app.SessionStoreGrace
 	}
 	since := s.store.lastHealthy()
-	if sealed := instant(o.ticket.SealedAtMs); sealed.After(since) {
-		since = sealed
+	if alive := o.aliveAt(); alive.After(since) {
+		since = alive
 	}
 	return now.Sub(since) <= grace
 }

@@ -91,6 +91,11 @@ func newest(at *atomic.Int64, ms int64) {
 
 func (l *live) seenAt() time.Time { return instant(l.seen.Load()) }
 
+// aliveAt is when the Session was alive for certain, by the ticket and by what the store said here.
+func (o *opened) aliveAt() time.Time {
+	return instant(max(o.ticket.AliveAtMs, o.live.confirmed.Load()))
+}
+
 // age is how long ago the store was asked. A clock that was put back proves nothing.
 func (l *live) age(now time.Time) time.Duration {
 	at := l.confirmed.Load()

@@ -18,17 +18,18 @@ type renewal struct {
 
 const maxTicketAge = 5 * time.Minute
 
-// renew seals the ticket again once it is old enough to matter for the idle limit. Never while the store is down:
-// a fresh seal would say that the session was alive just now, and the grace would not end.
+// renew seals the ticket again once it is old enough to matter for the idle limit or for the grace. Never while the store
+// is down: nothing new is known then.
 func (s *Sessions) renew(site *snapshot.Site, app *snapshot.App, o *opened, now time.Time) *http.Cookie {
 	due := min(maxTicketAge, o.idleLimit(site, app)/4)
-	if now.Sub(instant(o.ticket.SealedAtMs)) < due || !s.store.healthy() || o.live.age(now) > stale {
+	young := now.Sub(instant(o.ticket.SealedAtMs)) < due && now.Sub(instant(o.ticket.AliveAtMs)) < maxTicketAge
+	if young || !s.store.healthy() || o.live.age(now) > stale {
 		return nil
 	}
 	if r := o.live.renewed.Load(); r != nil && now.Sub(r.at) < due && now.Sub(r.at) >= 0 {
 		return newCookie(r.value, 0)
 	}
-	value, next := s.seal(site, o.host, o.id, o.live.person.Load(), now)
+	value, next := s.seal(site, o.host, o.id, Known{o.live.person.Load(), o.aliveAt()}, now)
 	if next == nil {
 		return nil
 	}
@@ -39,10 +40,12 @@ func (s *Sessions) renew(site *snapshot.Site, app *snapshot.App, o *opened, now 
 }
 
 // seal makes a cookie value, and what opening it would give.
-func (s *Sessions) seal(site *snapshot.Site, host string, i id, person *edgev1.PersonSession, now time.Time) (string, *opened) {
+func (s *Sessions) seal(site *snapshot.Site, host string, i id, k Known, now time.Time) (string, *opened) {
 	o := &opened{
 		tenant: site.TenantUID, pool: site.Pool.UID, host: host, key: site.Keys.Ticket, id: i, hash: sha256.Sum256(i[:]),
-		ticket: &edgev1.Ticket{Session: Portable(site, person), SealedAtMs: now.UnixMilli(), SeenAtMs: now.UnixMilli()},
+		ticket: &edgev1.Ticket{
+			Session: Portable(site, k.Person), SealedAtMs: now.UnixMilli(), SeenAtMs: now.UnixMilli(), AliveAtMs: k.AliveAt.UnixMilli(),
+		},
 	}
 	sealed, err := Seal(o.key, o.ticket, ticketData(site, host, o.hash))
 	if err != nil {

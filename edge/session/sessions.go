@@ -54,6 +54,7 @@ type Sessions struct {
 	// jobs are writes and reads of the store that no request waits for.
 	jobs chan func(context.Context)
 
+	hits, misses                     atomic.Int64
 	unreadable, carried, unavailable atomic.Int64
 }
 
@@ -127,14 +128,21 @@ func (s *Sessions) Ready() error {
 
 // Stats are counts since the start.
 type Stats struct {
+	Hits        int64 // requests whose session was judged by memory alone
+	Misses      int64 // requests that asked the store, or would have had it been there
 	Unreadable  int64 // cookies of our name that we did not make, or cannot open any more
 	Carried     int64 // requests that a ticket carried because the store did not answer
 	Unavailable int64 // requests that could not be carried
+	Errors      int64 // calls to the store that failed, probes among them
 	Foreign     int64 // values in the store that did not open
-	Waiting     int   // tombstones that wait for the store
+	Remembered  int   // host sessions in memory, now
+	Waiting     int   // tombstones that wait for the store, now
 }
 
 // Stats reads the counts.
 func (s *Sessions) Stats() Stats {
-	return Stats{s.unreadable.Load(), s.carried.Load(), s.unavailable.Load(), s.store.foreign.Load(), len(s.store.pending)}
+	return Stats{
+		Hits: s.hits.Load(), Misses: s.misses.Load(), Unreadable: s.unreadable.Load(), Carried: s.carried.Load(), Unavailable: s.unavailable.Load(),
+		Errors: s.store.failed.Load(), Foreign: s.store.foreign.Load(), Remembered: s.hosts.EstimatedSize(), Waiting: len(s.store.pending),
+	}
 }

@@ -64,6 +64,7 @@ type store struct {
 	// pending are tombstones that could not be written; the prober writes them once the store is back.
 	pending chan tombstone
 	foreign atomic.Int64 // values that did not open
+	failed  atomic.Int64 // calls that failed
 }
 
 type tombstone struct {
@@ -231,7 +232,9 @@ func (s *store) try(ctx context.Context, op func(context.Context) error) error {
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case isFull(err):
+	}
+	s.failed.Add(1)
+	if isFull(err) {
 		// Reads still work, and a ticket needs no record: the breaker would turn a full store into none.
 		s.log.ErrorContext(ctx, "the session store is full", "err", err)
 		return err

@@ -46,8 +46,14 @@ func TestAWarmRequestAsksNobody(t *testing.T) {
 			t.Fatalf("a warm request took %v", took)
 		}
 	}
-	if e.Stats().Carried != 0 {
-		t.Error("asked the store")
+	if got := e.Stats(); got.Carried != 0 || got.Misses != 0 || got.Hits != 1001 || got.Remembered != 2 {
+		t.Errorf("asked the store: %+v", got)
+	}
+	w.release()
+	e.clock.add(3 * time.Minute)
+	e.wants(e.wiki(wiki), session.Live, "")
+	if got := e.Stats(); got.Misses != 1 || got.Hits != 1001 || got.Errors != 0 {
+		t.Errorf("after three minutes: %+v", got)
 	}
 }
 
@@ -153,6 +159,9 @@ func TestTheStoreIsDown(t *testing.T) {
 	e.wants(e.wiki(wiki2), session.Live, "") // signed in during the outage
 	if len(e.ended) != 0 {
 		t.Error("somebody was signed out")
+	}
+	if got := e.Stats(); got.Errors == 0 || got.Carried == 0 || got.Unavailable != 3 {
+		t.Errorf("%+v", got)
 	}
 
 	w.setCut(false)
@@ -302,7 +311,7 @@ func TestEndings(t *testing.T) {
 		us.wants(us.wiki(wiki), session.Live, "")
 		// Nothing can be attached to it any more.
 		another := newEdge(t, e.world, e.clock, dial(t, redisAddr(t)))
-		if _, err := another.Attach(ctx, e.site(), e.app("api"), apiHost, r.Person(), e.clock.now()); !errors.Is(err, session.ErrEnded) {
+		if _, err := another.Attach(ctx, e.site(), e.app("api"), apiHost, r.Known(), e.clock.now()); !errors.Is(err, session.ErrEnded) {
 			t.Errorf("attached to a dead session: %v", err)
 		}
 		e.world.Revoke(acme, "session:"+r.Caller.SessionID)
@@ -328,7 +337,7 @@ func TestEndings(t *testing.T) {
 			t.Errorf("event %v", last)
 		}
 		// Another cookie on the same host is another host session.
-		again := e.attach(e.auth(auth).Person(), "wiki", wikiHost)
+		again := e.attach(e.auth(auth).Known(), "wiki", wikiHost)
 		e.wants(e.wiki(again), session.Live, "")
 	})
 	t.Run("with the store down", func(t *testing.T) {
@@ -351,6 +360,26 @@ func TestEndings(t *testing.T) {
 		eventually(t, "the tombstone is written", func() bool { return e.Stats().Waiting == 0 && e.Ready() == nil })
 		cold := newEdge(t, e.world, e.clock, dial(t, redisAddr(t)))
 		cold.wants(cold.wiki(wiki), session.Ended, "identity.revoked")
+	})
+	t.Run("when its time was up", func(t *testing.T) {
+		t.Parallel()
+		e := setup(t)
+		_, wiki := e.signIn(bob())
+		e.clock.add(12*time.Hour + time.Minute)
+		// A clock that is a minute behind would still let it in.
+		e.End(ctx, e.site(), e.wiki(wiki), session.OfThisHost, client, e.clock.now())
+		if last := e.lastEnd(); last == nil {
+			t.Error("the end was not reported")
+		}
+		n := e.reported(edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED)
+		e.clock.add(time.Minute)
+		r := e.wiki(wiki)
+		if !r.Endable() || !e.End(ctx, e.site(), r, session.OfEverything, client, e.clock.now()) {
+			t.Error("a session that no clock lets in is over everywhere, and we do not say so")
+		}
+		if e.reported(edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED) != n {
+			t.Error("an end was reported of what is over: it would be revoked for nothing")
+		}
 	})
 	t.Run("with the clock put back", func(t *testing.T) {
 		t.Parallel()

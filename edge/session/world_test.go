@@ -123,12 +123,12 @@ func (e *edge) signIn(p session.Person) (auth, wiki string) {
 	if err != nil {
 		e.t.Fatal(err)
 	}
-	return begun.Cookie.Value, e.attach(begun.Person, "wiki", wikiHost)
+	return begun.Cookie.Value, e.attach(begun.Known, "wiki", wikiHost)
 }
 
-func (e *edge) attach(p *edgev1.PersonSession, app, host string) string {
+func (e *edge) attach(k session.Known, app, host string) string {
 	e.t.Helper()
-	b, err := e.Attach(context.Background(), e.site(), e.app(app), host, p, e.clock.now())
+	b, err := e.Attach(context.Background(), e.site(), e.app(app), host, k, e.clock.now())
 	if err != nil {
 		e.t.Fatal(err)
 	}

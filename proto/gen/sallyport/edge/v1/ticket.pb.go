@@ -237,10 +237,12 @@ type Ticket struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose.
 	Session *PersonSession `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
-	// When this ticket was made: the session was alive then, as far as the store knew.
+	// When this ticket was made.
 	SealedAtMs int64 `protobuf:"varint,2,opt,name=sealed_at_ms,json=sealedAtMs,proto3" json:"sealed_at_ms,omitempty"`
 	// The last request that was known then.
-	SeenAtMs      int64 `protobuf:"varint,3,opt,name=seen_at_ms,json=seenAtMs,proto3" json:"seen_at_ms,omitempty"`
+	SeenAtMs int64 `protobuf:"varint,3,opt,name=seen_at_ms,json=seenAtMs,proto3" json:"seen_at_ms,omitempty"`
+	// When the session was last known to be alive: at the sign-in, or when the store said nothing against it.
+	AliveAtMs     int64 `protobuf:"varint,4,opt,name=alive_at_ms,json=aliveAtMs,proto3" json:"alive_at_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -292,6 +294,13 @@ func (x *Ticket) GetSealedAtMs() int64 {
 func (x *Ticket) GetSeenAtMs() int64 {
 	if x != nil {
 		return x.SeenAtMs
+	}
+	return 0
+}
+
+func (x *Ticket) GetAliveAtMs() int64 {
+	if x != nil {
+		return x.AliveAtMs
 	}
 	return 0
 }
@@ -634,7 +643,9 @@ type HandOff struct {
 	// Whose.
 	Session *PersonSession `protobuf:"bytes,3,opt,name=session,proto3" json:"session,omitempty"`
 	// Not good after.
-	ExpireMs      int64 `protobuf:"varint,4,opt,name=expire_ms,json=expireMs,proto3" json:"expire_ms,omitempty"`
+	ExpireMs int64 `protobuf:"varint,4,opt,name=expire_ms,json=expireMs,proto3" json:"expire_ms,omitempty"`
+	// When the session was last known to be alive, as in `Ticket`. Being handed on proves nothing new.
+	AliveAtMs     int64 `protobuf:"varint,5,opt,name=alive_at_ms,json=aliveAtMs,proto3" json:"alive_at_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -697,6 +708,13 @@ func (x *HandOff) GetExpireMs() int64 {
 	return 0
 }
 
+func (x *HandOff) GetAliveAtMs() int64 {
+	if x != nil {
+		return x.AliveAtMs
+	}
+	return 0
+}
+
 var File_sallyport_edge_v1_ticket_proto protoreflect.FileDescriptor
 
 const file_sallyport_edge_v1_ticket_proto_rawDesc = "" +
@@ -725,13 +743,14 @@ const file_sallyport_edge_v1_ticket_proto_rawDesc = "" +
 	"\x0eurgent_at_mint\x18\x11 \x01(\x03R\furgentAtMint\x12\x1f\n" +
 	"\vhome_region\x18\x12 \x01(\tR\n" +
 	"homeRegion\x12&\n" +
-	"\x0flineage_at_mint\x18\x13 \x01(\tR\rlineageAtMint\"\x84\x01\n" +
+	"\x0flineage_at_mint\x18\x13 \x01(\tR\rlineageAtMint\"\xa4\x01\n" +
 	"\x06Ticket\x12:\n" +
 	"\asession\x18\x01 \x01(\v2 .sallyport.edge.v1.PersonSessionR\asession\x12 \n" +
 	"\fsealed_at_ms\x18\x02 \x01(\x03R\n" +
 	"sealedAtMs\x12\x1c\n" +
 	"\n" +
-	"seen_at_ms\x18\x03 \x01(\x03R\bseenAtMs\"<\n" +
+	"seen_at_ms\x18\x03 \x01(\x03R\bseenAtMs\x12\x1e\n" +
+	"\valive_at_ms\x18\x04 \x01(\x03R\taliveAtMs\"<\n" +
 	"\n" +
 	"HostRecord\x12\x10\n" +
 	"\x03sid\x18\x01 \x01(\fR\x03sid\x12\x1c\n" +
@@ -761,12 +780,13 @@ const file_sallyport_edge_v1_ticket_proto_rawDesc = "" +
 	"\bverifier\x18\x05 \x01(\tB\x03\x80\x01\x01R\bverifier\x12\x1a\n" +
 	"\tmax_age_s\x18\x06 \x01(\x03R\amaxAgeS\x124\n" +
 	"\x05start\x18\a \x01(\v2\x1e.sallyport.edge.v1.SignInStartR\x05start\x12\x1b\n" +
-	"\texpire_ms\x18\b \x01(\x03R\bexpireMs\"\xaa\x01\n" +
+	"\texpire_ms\x18\b \x01(\x03R\bexpireMs\"\xca\x01\n" +
 	"\aHandOff\x12\x10\n" +
 	"\x03jti\x18\x01 \x01(\fR\x03jti\x124\n" +
 	"\x05start\x18\x02 \x01(\v2\x1e.sallyport.edge.v1.SignInStartR\x05start\x12:\n" +
 	"\asession\x18\x03 \x01(\v2 .sallyport.edge.v1.PersonSessionR\asession\x12\x1b\n" +
-	"\texpire_ms\x18\x04 \x01(\x03R\bexpireMsB\xd1\x01\n" +
+	"\texpire_ms\x18\x04 \x01(\x03R\bexpireMs\x12\x1e\n" +
+	"\valive_at_ms\x18\x05 \x01(\x03R\taliveAtMsB\xd1\x01\n" +
 	"\x15com.sallyport.edge.v1B\vTicketProtoP\x01ZEgithub.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1;edgev1\xa2\x02\x03SEX\xaa\x02\x11Sallyport.Edge.V1\xca\x02\x11Sallyport\\Edge\\V1\xe2\x02\x1dSallyport\\Edge\\V1\\GPBMetadata\xea\x02\x13Sallyport::Edge::V1b\x06proto3"
 
 var (
