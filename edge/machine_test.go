@@ -295,6 +295,13 @@ func TestTokenEnds(t *testing.T) {
 	want(401, "identity.expired")
 	account(func(*edgev1.ServiceAccount) {})
 	want(200, "")
+	e.Revoke(t, edgetest.Acme, "serviceAccount:sa-ci")
+	want(401, "identity.revoked")
+	revoked := e.ControlPlane.Urgent(t, edgetest.Acme)
+	account(func(a *edgev1.ServiceAccount) { a.Tokens[0].Urgent = revoked - 1 })
+	want(401, "identity.revoked")
+	account(func(a *edgev1.ServiceAccount) { a.Tokens[0].Urgent = revoked }) // made anew
+	want(200, "")
 	e.Revoke(t, edgetest.Acme, "token:"+edgetest.CI.ID)
 	want(401, "identity.revoked")
 	account(func(a *edgev1.ServiceAccount) { a.Tokens = nil })

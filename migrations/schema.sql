@@ -321,6 +321,7 @@ CREATE TABLE service_token
     created_at timestamp with time zone NOT NULL DEFAULT now()
     expires_at timestamp with time zone NOT NULL
     revoked_at timestamp with time zone
+    urgent bigint NOT NULL DEFAULT 0
     CONSTRAINT service_token_pkey PRIMARY KEY (tenant_uid, resource_uid, token_id)
     CONSTRAINT service_token_tenant_uid_resource_uid_fkey FOREIGN KEY (tenant_uid, resource_uid) REFERENCES resource(tenant_uid, uid) ON DELETE CASCADE
     CONSTRAINT service_token_token_id_key UNIQUE (token_id)

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
+	"github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1/sallyportv1connect"
 )
 
 // machinePath is what a program with a token sees, and one without.
@@ -63,6 +66,51 @@ func machinePath(t *testing.T, d *demo) {
 			}
 		}
 	})
+}
+
+// revokedAccount is a service account whose tokens leaked: those that there are end, and the one that is made then works.
+func revokedAccount(t *testing.T, d *demo) {
+	doc, p, client, admin := d.document(t), newPolicies(t, d), d.browser(t), d.admin(t)
+	accounts := sallyportv1connect.NewServiceAccountServiceClient(admin.HTTP, admin.URL)
+	if _, err := accounts.CreateServiceAccount(t.Context(), &sallyportv1.CreateServiceAccountRequest{
+		Parent: p.parent, ServiceAccountId: "leaky", ServiceAccount: &sallyportv1.ServiceAccount{},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	mint := func() string {
+		t.Helper()
+		made, err := accounts.CreateServiceAccountToken(t.Context(), &sallyportv1.CreateServiceAccountTokenRequest{Parent: p.parent + "/serviceAccounts/leaky"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.enforced(t, made.GetRevision())
+		return made.GetSecret()
+	}
+	// No policy lets it in: 403 says that it is known, 401 that it is not.
+	answers := func(token string, status int, reason string) {
+		t.Helper()
+		for edge, at := range doc.Edges {
+			a := send(t, client, request(t, "GET", doc.at(edge, "api", "/v1/items"), "", "Authorization", "Bearer "+token))
+			if a.Status != status || !strings.Contains(a.Body, reason) {
+				t.Errorf("%s: status %d: %s; want %d %s", at.Name, a.Status, a.Body, status, reason)
+			}
+		}
+	}
+	leaked := mint()
+	answers(leaked, http.StatusForbidden, "deny.no_rule")
+	revoked, err := sallyportv1connect.NewRevocationServiceClient(admin.HTTP, admin.URL).CreateRevocation(t.Context(), &sallyportv1.CreateRevocationRequest{
+		Parent: p.parent, Revocation: &sallyportv1.Revocation{Subject: "serviceAccount:leaky", Reason: "it leaked"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.enforced(t, revoked.GetRevision())
+	answers(leaked, http.StatusUnauthorized, "identity.")
+	answers(mint(), http.StatusForbidden, "deny.no_rule")
+	answers(leaked, http.StatusUnauthorized, "identity.")
+	if _, err := accounts.DeleteServiceAccount(t.Context(), &sallyportv1.DeleteServiceAccountRequest{Name: p.parent + "/serviceAccounts/leaky"}); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // whoami checks what the API saw of a request with ci's token.

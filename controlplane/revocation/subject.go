@@ -29,8 +29,8 @@ func invalid(reason, description, suggestion string) error {
 	return controlplane.InvalidFields(controlplane.Violation{Field: "revocation.subject", Reason: reason, Description: description, Suggestion: suggestion})
 }
 
-// resolve reads a subject. A token carries no mark of when it was made, so "everything made before" ends each token there
-// is by itself: those that are made later live.
+// resolve reads a subject. Tokens that there are end each by itself as well: it shows in their list, and they leave the
+// snapshot for good, also once the revocation has expired.
 func resolve(tx *store.TenantTx, subject string) (resolved, error) {
 	prefix, value, _ := strings.Cut(subject, ":")
 	switch {

@@ -173,7 +173,7 @@ func TestRevocations(t *testing.T) {
 	if n := working(); n != 0 {
 		t.Errorf("%d tokens outlive a revocation of the whole tenant", n)
 	}
-	// Tokens carry no mark of when they were made: each that is there ends by itself, and later ones live.
+	// Each that is there ends by itself, and later ones live.
 	first := call(t, s.acme.serviceAccounts.CreateServiceAccountToken, &v1.CreateServiceAccountTokenRequest{Parent: account}).GetToken().GetName()
 	call(t, s.acme.serviceAccounts.CreateServiceAccountToken, &v1.CreateServiceAccountTokenRequest{Parent: account})
 	made := revoke("token:" + first[strings.LastIndexByte(first, '/')+1:])
@@ -184,10 +184,11 @@ func TestRevocations(t *testing.T) {
 	if n := working(); n != 0 {
 		t.Errorf("%d tokens outlive a revocation of their account", n)
 	}
-	call(t, s.acme.serviceAccounts.CreateServiceAccountToken, &v1.CreateServiceAccountTokenRequest{Parent: account})
+	last := call(t, s.acme.serviceAccounts.CreateServiceAccountToken, &v1.CreateServiceAccountTokenRequest{Parent: account}).GetToken().GetName()
 	if n := working(); n != 1 {
 		t.Error("a token that is made after the revocation is dead")
 	}
+	s.outlives(t, last[strings.LastIndexByte(last, '/')+1:], "serviceAccount:"+uid("ServiceAccountService/GetServiceAccount", account))
 
 	for subject, reason := range map[string]string{"everything": "FIELD_INVALID", "session:": "FIELD_INVALID", "idp:dmo": "REFERENCE_NOT_FOUND", "token:nothing": "REFERENCE_NOT_FOUND", "user:@": "FIELD_INVALID"} {
 		f := refused(t, s.acme.revocations.CreateRevocation, &v1.CreateRevocationRequest{Parent: "tenants/acme", Revocation: &v1.Revocation{Subject: subject}}, connect.CodeInvalidArgument, reason)
@@ -206,6 +207,30 @@ func TestRevocations(t *testing.T) {
 	once := &v1.CreateRevocationRequest{Parent: "tenants/acme", Revocation: &v1.Revocation{Subject: "app:api"}, RequestId: "once"}
 	if a, b := call(t, s.acme.revocations.CreateRevocation, once), call(t, s.acme.revocations.CreateRevocation, once); a.GetName() != b.GetName() || count() != before+1 {
 		t.Errorf("a retry made another: %v, %v", a, b)
+	}
+}
+
+// outlives checks that edges are told of a token which no revocation of the subject kills.
+func (s *service) outlives(t *testing.T, token, subject string) {
+	t.Helper()
+	rows, err := s.db.System().Snapshot(t.Context(), s.uid(t, "acme"), 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked := 0
+	for _, r := range rows.Revocations {
+		if r.Subject != subject {
+			continue
+		}
+		revoked++
+		for _, made := range rows.Tokens {
+			if made.ID == token && made.Urgent < r.Urgent {
+				t.Errorf("token %s says that it was made at u%d, and %s is revoked up to u%d", token, made.Urgent, subject, r.Urgent)
+			}
+		}
+	}
+	if revoked == 0 || !slices.ContainsFunc(rows.Tokens, func(made store.ServiceToken) bool { return made.ID == token }) {
+		t.Errorf("edges are told of %d revocations of %s and of the tokens %v", revoked, subject, rows.Tokens)
 	}
 }
 

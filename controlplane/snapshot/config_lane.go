@@ -252,7 +252,7 @@ func tokensByAccount(rows []store.ServiceToken) map[controlplane.UID][]*edgev1.S
 	byAccount := make(map[controlplane.UID][]*edgev1.ServiceToken)
 	for _, t := range rows {
 		byAccount[t.ServiceAccountUID] = append(byAccount[t.ServiceAccountUID],
-			&edgev1.ServiceToken{Id: t.ID, Sha256: t.Hash, ExpireTime: timestamppb.New(t.ExpireTime)})
+			&edgev1.ServiceToken{Id: t.ID, Sha256: t.Hash, ExpireTime: timestamppb.New(t.ExpireTime), Urgent: t.Urgent})
 	}
 	for _, tokens := range byAccount {
 		slices.SortFunc(tokens, func(a, b *edgev1.ServiceToken) int { return strings.Compare(a.Id, b.Id) })

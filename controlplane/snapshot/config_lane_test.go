@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/store"
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
 
@@ -72,8 +73,8 @@ func TestConfigEntry(t *testing.T) {
 		},
 		"service account": {
 			&controlplane.ServiceAccount{Description: "for admins", Disabled: true},
-			[]*edgev1.ServiceToken{{Id: "abc", Sha256: []byte("h")}},
-			`{"disabled": true, "tokens": [{"id": "abc", "sha256": "aA=="}]}`, &edgev1.ServiceAccount{},
+			tokensByAccount([]store.ServiceToken{{ID: "abc", ServiceAccountUID: "uid-of-x", Hash: []byte("h"), ExpireTime: noon, Urgent: 7}})["uid-of-x"],
+			`{"disabled": true, "tokens": [{"id": "abc", "sha256": "aA==", "expireTime": "2026-11-23T12:00:00Z", "urgent": "7"}]}`, &edgev1.ServiceAccount{},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -143,7 +143,7 @@ func (out *SnapshotRows) queueConfig(batch *pgx.Batch, dek *keyring.Tenant, sinc
 		})
 
 	batch.Queue(`
-		SELECT t.token_id, t.resource_uid, t.hash, t.created_at, t.expires_at, t.revoked_at
+		SELECT t.token_id, t.resource_uid, t.hash, t.created_at, t.expires_at, t.revoked_at, t.urgent
 		FROM service_token t JOIN resource r ON r.tenant_uid = t.tenant_uid AND r.uid = t.resource_uid
 		WHERE t.tenant_uid = $1 AND r.revision > $2 AND t.revoked_at IS NULL ORDER BY t.token_id`, tenant, since).
 		Query(func(rows pgx.Rows) (err error) {

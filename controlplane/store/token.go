@@ -18,26 +18,29 @@ type ServiceToken struct {
 	CreateTime        time.Time
 	ExpireTime        time.Time
 	RevokeTime        time.Time
+	// Urgent is the tenant's urgent revision when it was made: revocations of later ones end it.
+	Urgent int64
 }
 
-const serviceTokenColumns = `token_id, resource_uid, hash, created_at, expires_at, revoked_at`
+const serviceTokenColumns = `token_id, resource_uid, hash, created_at, expires_at, revoked_at, urgent`
 
 func scanServiceToken(row pgx.CollectableRow) (ServiceToken, error) {
 	var t ServiceToken
 	var revoked *time.Time
-	err := row.Scan(&t.ID, &t.ServiceAccountUID, &t.Hash, &t.CreateTime, &t.ExpireTime, &revoked)
+	err := row.Scan(&t.ID, &t.ServiceAccountUID, &t.Hash, &t.CreateTime, &t.ExpireTime, &revoked, &t.Urgent)
 	t.CreateTime, t.ExpireTime, t.RevokeTime = t.CreateTime.UTC(), t.ExpireTime.UTC(), orZero(revoked)
 	return t, err
 }
 
-// AddServiceToken stores a token of a service account that is there. It touches the account: edges are sent its tokens.
+// AddServiceToken stores a token of a service account that is there, as made at the urgent revision that the transaction
+// sees: a revocation that commits meanwhile ends it as well. It touches the account: edges are sent its tokens.
 func (tx *TenantTx) AddServiceToken(t ServiceToken) error {
 	if err := tx.touchAccount(t.ServiceAccountUID); err != nil {
 		return err
 	}
 	_, err := tx.pg.Exec(tx.ctx, `
-		INSERT INTO service_token (tenant_uid, resource_uid, token_id, hash, expires_at) VALUES ($1, $2, $3, $4, $5)`,
-		tx.head.TenantUID, t.ServiceAccountUID, t.ID, t.Hash, t.ExpireTime)
+		INSERT INTO service_token (tenant_uid, resource_uid, token_id, hash, expires_at, urgent) VALUES ($1, $2, $3, $4, $5, $6)`,
+		tx.head.TenantUID, t.ServiceAccountUID, t.ID, t.Hash, t.ExpireTime, tx.head.Urgent)
 	return wrap("add service token", err)
 }
 

@@ -87,8 +87,21 @@ func TestServiceTokens(t *testing.T) {
 	expires := time.Now().Add(time.Hour)
 	for _, id := range []string{"one", "two"} {
 		inTx(t, db, acme, func(tx *store.TenantTx) error {
-			return tx.AddServiceToken(store.ServiceToken{ID: id, ServiceAccountUID: ci.UID, Hash: []byte("hash"), ExpireTime: expires})
+			return tx.AddServiceToken(store.ServiceToken{ID: id, ServiceAccountUID: ci.UID, Hash: []byte("hash"), ExpireTime: expires, Urgent: 99})
 		})
+		revoke := &store.Revocation{Subject: "serviceAccount:" + string(ci.UID), ExpireTime: expires}
+		err := db.Urgent(t.Context(), acme, func(tx *store.TenantTx) error {
+			return errors.Join(tx.AddRevocation(revoke), record(tx, controlplane.Urgent))
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Whoever is made at a revision below the mark is dead: one is below both, two is below the second only.
+		for _, made := range snapshot(t, db, acme, 0, 0).Tokens {
+			if want := map[string]int64{"one": 0, "two": 1}[made.ID]; made.Urgent != want || revoke.Urgent <= made.Urgent {
+				t.Errorf("token %s was made at u%d, want u%d; the revocation after it is u%d", made.ID, made.Urgent, want, revoke.Urgent)
+			}
+		}
 	}
 	var revoked store.ServiceToken
 	inTx(t, db, acme, func(tx *store.TenantTx) (err error) {

@@ -193,17 +193,22 @@ func callerOf(t *snapshot.ServiceToken) *exchange.Caller {
 		Name:       t.Account.ID,
 		Credential: exchange.CredentialServiceToken,
 		ExpireTime: t.ExpireTime,
-		Revocable:  snapshot.Subject{Token: t.ID, ServiceAccount: t.Account.UID},
+		Revocable:  revocable(t),
 		Version:    t.Account.UID,
 	}
 	t.Memo.Store(c)
 	return c
 }
 
+func revocable(t *snapshot.ServiceToken) snapshot.Subject {
+	return snapshot.Subject{Token: t.ID, ServiceAccount: t.Account.UID, Urgent: t.Urgent, Lineage: t.Lineage}
+}
+
+// tokenAlive asks the site, not the caller that a request began with: after a restore its history is not the token's.
 func tokenAlive(site *snapshot.Site, c *exchange.Caller, now time.Time) (bool, policy.Reason) {
 	t := site.ServiceToken(c.Revocable.Token)
 	switch {
-	case t == nil, site.Revocations.Dead(c.Revocable):
+	case t == nil, site.Revocations.Dead(revocable(t)):
 		return false, policy.IdentityRevoked
 	case t.Account.Disabled:
 		return false, policy.IdentityDisabled

@@ -52,7 +52,7 @@ func compileConfig(l *lane) (*config, *Refusal) {
 			c.closed = append(c.closed, a.ID)
 		}
 	}
-	c.addTokens(d.accounts)
+	c.addTokens(d.accounts, l.lineage)
 	c.addClaimGroups(d.groups)
 	return c, c.addHosts()
 }
@@ -74,12 +74,15 @@ func (c *config) addHosts() *Refusal {
 
 // addTokens indexes service tokens. An account that is not understood may be restricted in a way that is not known here:
 // its tokens are refused.
-func (c *config) addTokens(accounts []*edgev1.ServiceAccount) {
+func (c *config) addTokens(accounts []*edgev1.ServiceAccount, lineage string) {
 	c.tokens = map[string]*ServiceToken{}
 	for _, m := range accounts {
 		account := &ServiceAccount{ID: m.GetId(), UID: m.GetUid(), Disabled: m.GetDisabled() || !understood(m.ProtoReflect())}
 		for _, t := range m.GetTokens() {
-			c.tokens[t.GetId()] = &ServiceToken{ID: t.GetId(), SHA256: t.GetSha256(), ExpireTime: instant(t.GetExpireTime()), Account: account}
+			c.tokens[t.GetId()] = &ServiceToken{
+				ID: t.GetId(), SHA256: t.GetSha256(), ExpireTime: instant(t.GetExpireTime()), Account: account,
+				Urgent: t.GetUrgent(), Lineage: lineage,
+			}
 		}
 	}
 }

@@ -47,24 +47,19 @@ func (r *Revocations) add(subject string, under int64) {
 	r.marks[subject] = max(r.marks[subject], under)
 }
 
-// Dead reports whether a credential was revoked. A session of another history (a restore) cannot be ordered against the
+// Dead reports whether a credential was revoked. One of another history (a restore) cannot be ordered against the
 // marks of this one, so every mark on it counts.
 func (r *Revocations) Dead(s Subject) bool {
 	if len(r.marks) == 0 {
 		return false
 	}
 	if s.Token != "" || s.ServiceAccount != "" {
-		// A token carries no revision: while a mark on it or its account is there, it is dead. The marks "app" and "tenant"
-		// end sessions; a machine's access to those ends by policy.
-		return r.marked("token:", s.Token) || r.marked("serviceAccount:", s.ServiceAccount)
+		// The marks "app" and "tenant" end sessions; a machine's access to an app ends by policy, and the control plane
+		// marks each token that a revocation of the tenant ends.
+		return r.killed(s, "token:", s.Token) || r.killed(s, "serviceAccount:", s.ServiceAccount)
 	}
 	return r.killed(s, "tenant", "") || r.killed(s, "session:", s.Session) || r.killed(s, "", s.User) ||
 		r.killed(s, "email:", s.Email) || r.killed(s, "idp:", s.IDP) || r.killed(s, "app:", s.App)
-}
-
-func (r *Revocations) marked(prefix, id string) bool {
-	_, ok := r.marks[prefix+id]
-	return ok && id != ""
 }
 
 func (r *Revocations) killed(s Subject, prefix, id string) bool {

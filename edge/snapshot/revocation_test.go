@@ -5,7 +5,7 @@ import "testing"
 func TestRevocations(t *testing.T) {
 	t.Parallel()
 	person := Subject{Session: "s_1", User: "user:u", Email: "bob@acme.test", IDP: "idp-1", App: "app-1", Urgent: 5, Lineage: "L2"}
-	machine := Subject{Token: "tok", ServiceAccount: "sa-1"}
+	machine := Subject{Token: "tok", ServiceAccount: "sa-1", Urgent: 5, Lineage: "L2"}
 	for _, c := range []struct {
 		name    string
 		subject string
@@ -26,9 +26,14 @@ func TestRevocations(t *testing.T) {
 		{"the tenant, before", "tenant", 5, person, false},
 		{"what is not known here may mean everybody", "device:d", 6, person, true},
 		{"of another history", "session:s_1", 1, Subject{Session: "s_1", Urgent: 99, Lineage: "L1"}, true},
-		{"a token", "token:tok", 1, machine, true},
-		{"its account", "serviceAccount:sa-1", 1, machine, true},
-		{"another token", "token:other", 1, machine, false},
+		{"a token", "token:tok", 6, machine, true},
+		{"its account", "serviceAccount:sa-1", 6, machine, true},
+		{"its account, before it was made", "serviceAccount:sa-1", 5, machine, false},
+		{"its account, long before it was made", "serviceAccount:sa-1", 1, machine, false},
+		{"another token", "token:other", 9, machine, false},
+		{"another account", "serviceAccount:sa-2", 9, machine, false},
+		{"a token of another history", "serviceAccount:sa-1", 1, Subject{Token: "tok", ServiceAccount: "sa-1", Urgent: 99, Lineage: "L1"}, true},
+		{"a token that does not say when it was made", "serviceAccount:sa-1", 1, Subject{Token: "tok", ServiceAccount: "sa-1", Lineage: "L2"}, true},
 		{"the tenant's sessions, not its machines", "tenant", 9, machine, false},
 		{"nobody in particular", "session:", 9, Subject{Urgent: 1, Lineage: "L2"}, false},
 	} {

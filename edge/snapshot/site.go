@@ -152,6 +152,9 @@ type ServiceToken struct {
 	SHA256     []byte    // of the secret part
 	ExpireTime time.Time // zero is never
 	Account    *ServiceAccount
+	// Urgent and Lineage are the tenant's when it was made. It was read from a config lane, so that is whose history counts.
+	Urgent  int64
+	Lineage string
 	// Memo is what package identity makes of the token, kept as long as the token is here.
 	Memo atomic.Value
 }

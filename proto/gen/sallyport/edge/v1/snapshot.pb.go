@@ -1661,7 +1661,9 @@ type ServiceToken struct {
 	// Of the secret part.
 	Sha256 []byte `protobuf:"bytes,2,opt,name=sha256,proto3" json:"sha256,omitempty"`
 	// When it stops working.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// The tenant's urgent revision when it was made: a revocation of a later one kills it.
+	Urgent        int64 `protobuf:"varint,4,opt,name=urgent,proto3" json:"urgent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1715,6 +1717,13 @@ func (x *ServiceToken) GetExpireTime() *timestamppb.Timestamp {
 		return x.ExpireTime
 	}
 	return nil
+}
+
+func (x *ServiceToken) GetUrgent() int64 {
+	if x != nil {
+		return x.Urgent
+	}
+	return 0
 }
 
 // Urgent lane: whatever of the subject was made under an earlier urgent revision is dead.
@@ -2056,12 +2065,13 @@ const file_sallyport_edge_v1_snapshot_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x12\x1a\n" +
 	"\bdisabled\x18\x03 \x01(\bR\bdisabled\x127\n" +
-	"\x06tokens\x18\x04 \x03(\v2\x1f.sallyport.edge.v1.ServiceTokenR\x06tokens\"s\n" +
+	"\x06tokens\x18\x04 \x03(\v2\x1f.sallyport.edge.v1.ServiceTokenR\x06tokens\"\x8b\x01\n" +
 	"\fServiceToken\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06sha256\x18\x02 \x01(\fR\x06sha256\x12;\n" +
 	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\"\x8d\x01\n" +
+	"expireTime\x12\x16\n" +
+	"\x06urgent\x18\x04 \x01(\x03R\x06urgent\"\x8d\x01\n" +
 	"\n" +
 	"Revocation\x12\x10\n" +
 	"\x03uid\x18\x01 \x01(\tR\x03uid\x12\x18\n" +

@@ -1,0 +1,1 @@
+ALTER TABLE service_token DROP COLUMN urgent;
