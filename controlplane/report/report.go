@@ -30,6 +30,9 @@ const (
 	maxWaiting = 64
 	// longestSession bounds what an edge says of a session's end.
 	longestSession = 30 * 24 * time.Hour
+	// clockMargin is how much longer than a session its revocation lives: an edge's clock may be behind, and would let the
+	// session in again for as long.
+	clockMargin = 2 * time.Minute
 	// The day of a record decides which partition it is in: a clock that is off by more than this is not believed.
 	oldest, newest = 7 * 24 * time.Hour, time.Hour
 	maxSID         = 128
@@ -134,10 +137,11 @@ func (s *Service) store(ctx context.Context, edge Edge, b Batch) (controlplane.R
 	for i := range b.Sessions {
 		e := &b.Sessions[i]
 		e.Edge = edge.Name
-		if e.ExpireTime.Before(now) || e.ExpireTime.After(now.Add(longestSession)) {
+		if e.ExpireTime.IsZero() || e.ExpireTime.After(now.Add(longestSession)) {
 			e.ExpireTime = now.Add(longestSession)
 		}
-		if e.Kind == store.SessionEnded {
+		// One that is past its time, whatever the clock, has nothing left that could be revoked.
+		if e.Kind == store.SessionEnded && e.ExpireTime.Add(clockMargin).After(now) {
 			ended = append(ended, *e)
 		}
 	}
@@ -202,7 +206,7 @@ func (s *Service) revoke(ctx context.Context, edge Edge, tenant controlplane.UID
 				through.Number = max(through.Number, was.Urgent)
 				continue
 			}
-			r := &store.Revocation{Subject: subject, Reason: e.Reason, ExpireTime: e.ExpireTime}
+			r := &store.Revocation{Subject: subject, Reason: e.Reason, ExpireTime: e.ExpireTime.Add(clockMargin)}
 			if err := tx.AddRevocation(r); err != nil {
 				return err
 			}

@@ -221,3 +221,81 @@ func TestReportWaitsOnceForAllTenants(t *testing.T) {
 	}
 	admin.exec("ROLLBACK")
 }
+
+// A revocation lives as long as a clock that is behind would let the session in, and no longer.
+func TestHowLongAnEndIsRemembered(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	acme := storetest.Tenant(t, w.db, "acme")
+	w.put(controlplane.PlatformUID, pool("dev", false, "acme"))
+	r := w.replica()
+	e := w.edge(r, "dev", "eu-1")
+	e.connect(r)
+	e.until("urgent", func() bool { s := e.sites[string(acme)]; return s != nil && s.urgent["Keyset/ticket"] != nil })
+	now := time.Now().UTC().Truncate(time.Microsecond)
+	const margin, longest = 2 * time.Minute, 30 * 24 * time.Hour
+	var seq int64
+	for name, c := range map[string]struct {
+		expires time.Time // of the session; zero is not said
+		want    time.Time // of the revocation; zero is none
+	}{
+		"lives":            {now.Add(time.Hour), now.Add(time.Hour + margin)},
+		"just over":        {now.Add(-time.Minute), now.Add(margin - time.Minute)},
+		"over":             {now.Add(-margin - time.Second), time.Time{}},
+		"over for weeks":   {now.Add(-31 * 24 * time.Hour), time.Time{}},
+		"lives for years":  {now.Add(365 * 24 * time.Hour), now.Add(longest + margin)},
+		"does not say":     {time.Time{}, now.Add(longest + margin)},
+		"one cookie, over": {now.Add(-time.Hour), time.Time{}},
+	} {
+		seq++
+		sid := fmt.Sprintf("s_%d", seq)
+		if strings.HasPrefix(name, "one cookie") {
+			sid = fmt.Sprintf("h_%d", seq)
+		}
+		record := session(seq, edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED, sid)
+		record.GetSession().ExpireTime = timestamppb.New(c.expires)
+		if c.expires.IsZero() {
+			record.GetSession().ExpireTime = nil
+		}
+		response, err := e.api(r).Report(t.Context(), &edgev1.ReportRequest{BootId: "boot-1", Batches: []*edgev1.Batch{{TenantUid: string(acme), Records: []*edgev1.Record{record}}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stored := response.Stored[0]; stored.ThroughSeq != seq || (stored.Urgent == 0) != c.want.IsZero() {
+			t.Errorf("%s: stored %v", name, stored)
+		}
+		err = w.db.Read(t.Context(), acme, func(tx *store.TenantTx) error {
+			made, found, err := tx.RevocationOf("session:" + sid)
+			switch {
+			case err != nil:
+				return err
+			case found != !c.want.IsZero():
+				t.Errorf("%s: revoked is %t", name, found)
+			case found && made.ExpireTime.Sub(c.want).Abs() > time.Minute/2:
+				t.Errorf("%s: the revocation ends at %v, want %v", name, made.ExpireTime, c.want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	// Use that is reported late does not put a session that is over back into the list.
+	seq++
+	late := session(seq, edgev1.SessionEventKind_SESSION_EVENT_KIND_SEEN, "s_late")
+	late.GetSession().ExpireTime = timestamppb.New(now.Add(-time.Hour))
+	if _, err := e.api(r).Report(t.Context(), &edgev1.ReportRequest{BootId: "boot-1", Batches: []*edgev1.Batch{{TenantUid: string(acme), Records: []*edgev1.Record{late}}}}); err != nil {
+		t.Fatal(err)
+	}
+	err := w.db.Read(t.Context(), acme, func(tx *store.TenantTx) error {
+		live, err := tx.Sessions(store.SessionQuery{Limit: 100})
+		if err == nil && len(live) != 0 {
+			t.Errorf("sessions that are over are listed as live: %s", text(live))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
