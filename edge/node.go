@@ -160,6 +160,8 @@ func (n *Node) register(r prometheus.Registerer) {
 		{"open_requests", "Requests on their way, WebSockets and streams included.", func() float64 { return float64(n.Streams.Len()) }},
 		{"connections", "Connections of clients that are open.", func() float64 { return float64(n.server.Connections()) }},
 		{"audit_pending", "Audit records that are not acknowledged yet.", func() float64 { return float64(n.Audit.Pending()) }},
+		{"session_store_up", "1 while the session store answers; 0 also where there is none.", n.storeUp},
+		{"session_cache_entries", "Sessions of people on a host that are remembered here.", func() float64 { return float64(n.Sessions.Stats().Remembered) }},
 		{"session_tombstones_waiting", "Ends of sessions that the session store has not taken yet.", func() float64 { return float64(n.Sessions.Stats().Waiting) }},
 	} {
 		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "sallyport", Subsystem: "edge", Name: g.name, Help: g.help}, g.value))
@@ -169,6 +171,9 @@ func (n *Node) register(r prometheus.Registerer) {
 		value      func() int64
 	}{
 		{"audit_lost_total", "Audit records that did not fit. Each is in a gap record.", n.Audit.Lost},
+		{"session_cache_hits_total", "Requests whose session was judged by memory alone.", func() int64 { return n.Sessions.Stats().Hits }},
+		{"session_cache_misses_total", "Requests that asked the session store, or would have had it been there.", func() int64 { return n.Sessions.Stats().Misses }},
+		{"session_store_errors_total", "Calls to the session store that failed, probes among them.", func() int64 { return n.Sessions.Stats().Errors }},
 		{"session_cookies_unreadable_total", "Cookies of our name that we did not make, or cannot open any more.", func() int64 { return n.Sessions.Stats().Unreadable }},
 		{"session_store_carried_total", "Requests that a ticket carried because the session store did not answer.", func() int64 { return n.Sessions.Stats().Carried }},
 		{"session_store_unavailable_total", "Requests that could not be carried.", func() int64 { return n.Sessions.Stats().Unavailable }},
@@ -182,6 +187,13 @@ func (n *Node) register(r prometheus.Registerer) {
 			ConstLabels: prometheus.Labels{"over": over.String()},
 		}, func() float64 { return float64(n.server.Refused(over)) }))
 	}
+}
+
+func (n *Node) storeUp() float64 {
+	if n.Sessions.Ready() != nil {
+		return 0
+	}
+	return 1
 }
 
 func (n *Node) oldest() (config, urgent time.Duration) {
