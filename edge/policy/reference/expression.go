@@ -53,6 +53,9 @@ func (j judge) expression(text string) Verdict {
 		if p, err = j.env.Program(ast); err != nil {
 			panic(err)
 		}
+		if len(j.programs) == 1000 {
+			clear(j.programs) // random expressions hardly come twice
+		}
 		j.programs[text] = p
 	}
 	value, _, err := p.Eval(j.facts())
@@ -66,7 +69,7 @@ func (j judge) facts() map[string]any {
 	email := strings.ToLower(who.Email)
 	_, domain, _ := strings.Cut(email, "@")
 	facts := map[string]any{
-		"principal.kind": string(who.Kind), "principal.id": who.Subject, "principal.service_account": who.ServiceAccount,
+		"principal.kind": string(who.Kind), "principal.service_account": who.ServiceAccount,
 		"principal.groups": perhaps{j}, "request.operation": q.Operation,
 	}
 	set := func(known bool, name string, value any) {
@@ -77,6 +80,7 @@ func (j judge) facts() map[string]any {
 	if who.Kind == policytest.Anonymous {
 		facts["principal.kind"] = "anonymous"
 	}
+	set(who.Subject != "" || who.Kind == policytest.Anonymous, "principal.id", who.Subject)
 	vouchedFor := !person || email == "" || who.EmailVerified && who.EmailDomainOwned
 	set(vouchedFor, "principal.email", email)
 	set(vouchedFor, "principal.domain", domain)

@@ -25,7 +25,9 @@ func filter[T any](list []T, is func(T) bool) (found []T) {
 
 // ordered is the list by its ids, bytewise.
 func ordered[T any](list []T, id func(T) string) []T {
-	return slices.SortedStableFunc(slices.Values(list), func(a, b T) int { return strings.Compare(id(a), id(b)) })
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b T) int { return strings.Compare(id(a), id(b)) })
+	return list
 }
 
 func operation(a *policytest.App, q *policytest.Request) *policytest.Operation {
