@@ -116,7 +116,7 @@ func (h *Handlers) accessEvent(edge report.Edge, seq int64, e *sallyportv1.Acces
 		e.Id = ulid.Make().String() // a gap has none of its own
 	}
 	stamp := func(e *sallyportv1.AccessEvent) {
-		e.Edge, e.Boot, e.Seq, e.ReceiveTime = edge.Name, edge.Boot, seq, timestamppb.New(now)
+		e.Edge, e.Boot, e.Seq, e.ReceiveTime = edge.ID(), edge.Boot, seq, timestamppb.New(now)
 	}
 	stamp(e)
 	form := protojson.MarshalOptions{UseProtoNames: true}

@@ -58,9 +58,12 @@ func New(cfg Config) *Service { return &Service{cfg} }
 // Edge is who reports: derived from its certificate.
 type Edge struct {
 	UID  controlplane.UID
-	Name string
+	Name string // `edgePools/dev/edges/eu-1`
 	Boot string
 }
+
+// ID is what records call it: `eu-1`.
+func (e Edge) ID() string { return e.Name[strings.LastIndexByte(e.Name, '/')+1:] }
 
 // Batch is what an edge tells of one tenant, ascending by sequence. Sessions and Events share the sequence.
 type Batch struct {
@@ -136,7 +139,7 @@ func (s *Service) store(ctx context.Context, edge Edge, b Batch) (controlplane.R
 	var ended []store.SessionEvent
 	for i := range b.Sessions {
 		e := &b.Sessions[i]
-		e.Edge = edge.Name
+		e.Edge = edge.ID()
 		if e.ExpireTime.IsZero() || e.ExpireTime.After(now.Add(longestSession)) {
 			e.ExpireTime = now.Add(longestSession)
 		}
