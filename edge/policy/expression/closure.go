@@ -113,20 +113,23 @@ func (c compiler) logic(operator string, args []ast.Expr) truthFunc {
 // or "accumulator && test", over a list of texts.
 func (c compiler) loop(e ast.ComprehensionExpr) truthFunc {
 	entries, _ := c.texts(e.IterRange())
-	if c.entry != "" || entries == nil || e.LoopStep().Kind() != ast.CallKind {
+	step := e.LoopStep().AsCall()
+	if c.entry != "" || entries == nil || len(step.Args()) != 2 {
 		return nil
 	}
-	step := e.LoopStep().AsCall()
 	test := compiler{entry: e.IterVar()}.truth(step.Args()[1])
 	if test == nil {
 		return nil
 	}
-	// What ends the loop: true for ||, false for &&.
-	decisive := True
-	combine := func(a, b Truth) Truth { return max(a, b) }
-	if step.FunctionName() == operators.LogicalAnd {
-		decisive = False
-		combine = func(a, b Truth) Truth { return min(a, b) }
+	var decisive Truth // ends the loop
+	var combine func(a, b Truth) Truth
+	switch step.FunctionName() {
+	case operators.LogicalOr:
+		decisive, combine = True, func(a, b Truth) Truth { return max(a, b) }
+	case operators.LogicalAnd:
+		decisive, combine = False, func(a, b Truth) Truth { return min(a, b) }
+	default:
+		return nil
 	}
 	return func(s scope) Truth {
 		list, ok := entries(s)

@@ -47,7 +47,7 @@ func Compile(source string) (*Expression, []Issue) {
 	}
 	e.closure = compiler{}.truth(tree.Expr())
 	if e.closure == nil {
-		if e.program, err = plan(env, checked, rules.loops); err != nil {
+		if e.program, err = plan(env, checked, rules.loops > 1); err != nil {
 			return nil, []Issue{{Message: err.Error()}}
 		}
 	}
@@ -91,9 +91,6 @@ func check(source string) (*cel.Ast, *cel.Env, []Issue) {
 	case !utf8.ValidString(source):
 		return nil, nil, []Issue{{Message: "it is not UTF-8"}}
 	}
-	if deep := nesting(source); deep > maxNesting {
-		return nil, nil, []Issue{{Message: fmt.Sprintf("its brackets are nested %d deep, and %d is the limit", deep, maxNesting)}}
-	}
 	env, err := environment()
 	if err != nil {
 		return nil, nil, []Issue{{Message: err.Error()}}
@@ -116,20 +113,4 @@ func check(source string) (*cel.Ast, *cel.Env, []Issue) {
 		return nil, nil, r.issues
 	}
 	return checked, env, nil
-}
-
-// nesting returns how deep brackets are nested, without regard to strings: a
-// bound that costs nothing, before a parser that is recursive sees the text.
-func nesting(source string) int {
-	deep, deepest := 0, 0
-	for _, c := range []byte(source) {
-		switch c {
-		case '(', '[', '{':
-			deep++
-			deepest = max(deepest, deep)
-		case ')', ']', '}':
-			deep--
-		}
-	}
-	return deepest
 }

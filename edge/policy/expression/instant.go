@@ -29,25 +29,29 @@ func (c compiler) time(e ast.Expr) timeFunc {
 		return func(scope) (time.Time, bool) { return t, ok }
 	case operators.Add:
 		if t, d := c.time(args[0]), c.duration(args[1]); t != nil && d != nil {
-			return shifted(t, d, 1)
+			return shifted(t, d, false)
 		}
 		if d, t := c.duration(args[0]), c.time(args[1]); t != nil && d != nil {
-			return shifted(t, d, 1)
+			return shifted(t, d, false)
 		}
 	case operators.Subtract:
 		if t, d := c.time(args[0]), c.duration(args[1]); t != nil && d != nil {
-			return shifted(t, d, -1)
+			return shifted(t, d, true)
 		}
 	}
 	return nil
 }
 
-func shifted(t timeFunc, by durationFunc, sign time.Duration) timeFunc {
+func shifted(t timeFunc, by durationFunc, back bool) timeFunc {
 	return func(s scope) (time.Time, bool) {
-		at, ok := t(s)
-		d, okD := by(s)
-		at = at.Add(sign * d)
-		return at, ok && okD && (sign > 0 || d != math.MinInt64) && inRange(at)
+		at, okT := t(s)
+		d, ok := by(s)
+		if back {
+			ok = ok && d != math.MinInt64
+			d = -d
+		}
+		at = at.Add(d)
+		return at, ok && okT && inRange(at)
 	}
 }
 

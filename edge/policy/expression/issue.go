@@ -54,6 +54,9 @@ func celIssues(found *cel.Issues, root ast.Expr) []Issue {
 		message := strings.TrimPrefix(e.Message, "Syntax error: ")
 		message = strings.ReplaceAll(message, " (in container '')", "")
 		message, _, _ = strings.Cut(message, " expecting {") // all there could be
+		if message == "max recursion depth exceeded" {
+			message += fmt.Sprintf(": %d", maxNesting) // its other limits name their number
+		}
 		issue := Issue{}
 		if e.Location.Line() > 0 {
 			issue.Line, issue.Column = e.Location.Line(), e.Location.Column()+1

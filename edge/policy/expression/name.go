@@ -135,7 +135,7 @@ func (n *names) reference(e ast.Expr, scope []string) {
 			within = append(within, rest)
 		}
 	}
-	hint := ""
+	var hint string
 	if near := nearest(path, all); near != "" {
 		hint = "did you mean " + near + "?"
 	} else if len(within) > 0 {

@@ -9,12 +9,14 @@ import (
 	"cel.dev/cel-go/common/types/ref"
 )
 
-// plan makes what cel-go runs. The optimizer compiles patterns and constants
-// once. Counting the cost takes longer than most of what is counted, so it is
-// for expressions with loops: without, each node of the tree runs at most once.
-func plan(env *cel.Env, checked *cel.Ast, loops bool) (cel.Program, error) {
+// plan makes what cel-go runs. The optimizer compiles patterns and constants once.
+//
+// Counting the cost takes longer than most of what is counted, so cel-go does it
+// for loops in loops only: else steps are bounded by [maxNodes] squared, however
+// wrong an estimate should be.
+func plan(env *cel.Env, checked *cel.Ast, nested bool) (cel.Program, error) {
 	options := []cel.ProgramOption{cel.EvalOptions(cel.OptOptimize)}
-	if loops {
+	if nested {
 		options = append(options, cel.CostLimit(MaxCost))
 	}
 	return env.Program(checked, options...)

@@ -18,7 +18,8 @@ type rules struct {
 	report
 	groups []string
 	reads  []Field
-	loops  bool
+	loops  int // how deep they are nested
+	depth  int // and are where walk is
 }
 
 func checkRules(checked *ast.AST) *rules {
@@ -56,17 +57,17 @@ func (r *rules) walk(e ast.Expr) {
 			r.walk(element)
 		}
 	case ast.ComprehensionKind:
-		c := e.AsComprehension()
-		r.loops = true
-		for _, part := range []ast.Expr{c.IterRange(), c.LoopStep()} {
-			r.walk(part)
-		}
+		r.walk(e.AsComprehension().IterRange())
+		r.depth++
+		r.loops = max(r.loops, r.depth)
+		r.walk(e.AsComprehension().LoopStep())
+		r.depth--
 	case ast.CallKind:
-		r.call(e, e.AsCall())
+		r.call(e.AsCall())
 	}
 }
 
-func (r *rules) call(e ast.Expr, call ast.CallExpr) {
+func (r *rules) call(call ast.CallExpr) {
 	args := arguments(call)
 	name := call.FunctionName()
 	switch {
@@ -157,7 +158,7 @@ func (r *rules) compared(fact, with ast.Expr) {
 	if !ok || !isText {
 		return
 	}
-	hint := ""
+	var hint string
 	switch field {
 	case PrincipalKind:
 		kinds := []string{"person", "machine", "anonymous"}
