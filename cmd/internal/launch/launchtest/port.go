@@ -17,7 +17,7 @@ const (
 
 var (
 	portLock sync.Mutex
-	nextPort = firstPort + rand.IntN(lastPort-firstPort) // other programs of tests may run at the same time
+	nextPort = firstPort + rand.IntN(lastPort-firstPort) //nolint:gosec // spreads the programs of tests that run at the same time, no more
 )
 
 // Port returns a port that nobody listens on, and that no other call here returned lately.
