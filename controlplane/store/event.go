@@ -56,7 +56,6 @@ func (s *System) InsertEvents(ctx context.Context, tenant, edge controlplane.UID
 		"tenant": tenant, "edge": edge, "boot": storable(boot), "days": days, "seqs": seqs, "ids": ids, "times": times,
 		"apps": apps, "principals": principals, "emails": emails, "outcomes": outcomes, "reasons": reasons, "bodies": bodies,
 	})
-	batch.Queue(`SELECT pg_notify('sallyport_event', $1)`, string(tenant))
 	return s.exec(ctx, "store access events", batch)
 }
 

@@ -12,10 +12,13 @@ import (
 )
 
 // Channels of notifications. The payload is a tenant's uid.
+//
+// Postgres orders notifications by a lock of the whole server, which a transaction that notifies holds until it is on
+// disk. So only what is rare (a change), or never waits for the disk (an acknowledgement: its table is unlogged), may
+// notify. Reports, which come all the time, must not: every acknowledgement would wait for theirs to be written.
 const (
-	ChannelHead  = "sallyport_head"  // its head moved
-	ChannelAck   = "sallyport_ack"   // an edge said something
-	ChannelEvent = "sallyport_event" // access events were stored
+	ChannelHead = "sallyport_head" // its head moved
+	ChannelAck  = "sallyport_ack"  // an edge said something
 )
 
 // A database that hangs, or a network that swallows what is sent, breaks no connection. So whoever waits on one asks it
@@ -37,7 +40,7 @@ type patience struct{ quiet, ping time.Duration }
 // a hint to look, never the only way to learn of something. It returns when ctx ends.
 func (s *System) Listen(ctx context.Context, fn func(channel, payload string)) error {
 	return s.onOwnConnection(ctx, "listen", func(conn *pgx.Conn) error {
-		for _, channel := range []string{ChannelHead, ChannelAck, ChannelEvent} {
+		for _, channel := range []string{ChannelHead, ChannelAck} {
 			if err := within(ctx, s.wait.ping, conn, "LISTEN "+channel); err != nil {
 				return err
 			}
