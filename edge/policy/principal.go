@@ -51,7 +51,7 @@ func (p *Program) Resolve(id Identity) *Principal {
 	case Person:
 		r.note(authenticated, True)
 		r.note(people, True)
-		r.person(&id)
+		r.person(&id, p.source.Providers)
 	case Machine:
 		r.note(authenticated, True)
 		r.note(serviceAccounts, True)
@@ -76,8 +76,7 @@ type resolver struct {
 	truths    map[atom]Truth // without those that are false
 }
 
-func (r *resolver) person(id *Identity) {
-	r.learn(providerTerm(id.IDP), True)
+func (r *resolver) person(id *Identity, providers []string) {
 	if email, domain, ok := id.address(); ok {
 		r.learn(userTerm(email), id.vouched())
 		r.learn(domainTerm(domain), id.vouched())
@@ -87,6 +86,15 @@ func (r *resolver) person(id *Identity) {
 			}
 		}
 	}
+	if id.IDP == "" {
+		// A fact that is missing: somebody tells less than a session would.
+		for _, idp := range providers {
+			r.learn(providerTerm(idp), Unknown)
+			r.claims(idp, nil)
+		}
+		return
+	}
+	r.learn(providerTerm(id.IDP), True)
 	for _, name := range id.Groups {
 		r.learn(claimTerm(id.IDP, name), True)
 	}
@@ -97,9 +105,15 @@ func (r *resolver) person(id *Identity) {
 	for _, name := range id.GroupsAbsent {
 		absent[name] = true
 	}
-	for _, name := range r.directory.groups.claims[id.IDP] {
-		if !absent[name] { // nor perhaps there: what is surely there was noted before
-			r.learn(claimTerm(id.IDP, name), Unknown)
+	r.claims(id.IDP, absent)
+}
+
+// claims notes that all of a provider's claims may be there that are not absent.
+// What is surely there was noted before.
+func (r *resolver) claims(idp string, absent map[string]bool) {
+	for _, name := range r.directory.groups.claims[idp] {
+		if !absent[name] {
+			r.learn(claimTerm(idp, name), Unknown)
 		}
 	}
 }

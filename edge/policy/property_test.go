@@ -1,326 +1,260 @@
 package policy
 
 import (
+	"flag"
 	"fmt"
-	"net/netip"
+	"maps"
+	"math/rand/v2"
+	goruntime "runtime"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/policytest"
+	"github.com/sallyport-iap/sallyport/edge/policy/reference"
 )
 
-// A small universe, so that rules meet.
 var (
-	somePrincipals = rapid.SampledFrom([]string{
-		"anyone", "authenticated", "people", "serviceAccounts", "group:g0", "group:g1", "group:g2", "group:g3",
-		"user:a@x.test", "user:b@y.test", "domain:x.test", "domain:y.test", "idp:i0", "idp:i1", "serviceAccount:s0", "serviceAccount:s1",
-	})
-	someOperations = rapid.SampledFrom([]string{"read", "write", "inv.read", "inv.pay", "inv.*", "*"})
-	someRoles      = rapid.SampledFrom([]string{"viewer", "user", "admin", "own"})
-	someNetworks   = rapid.SampledFrom([]string{"10.0.0.0/8", "10.1.0.0/16", "10.1.2.3/32", "0.0.0.0/0", "::/0", "2001:db8::/32", "::ffff:10.0.0.0/104"})
-	someAddresses  = rapid.SampledFrom([]string{"", "10.0.0.1", "10.1.2.3", "192.0.2.1", "::ffff:10.1.0.1", "2001:db8::1", "fe80::1%eth0"})
-	someHours      = rapid.IntRange(0, 6)
-	someGroups     = rapid.SampledFrom([]string{"g0", "g1", "g2", "g3"})
-	someValues     = rapid.SampledFrom([]string{"v0", "v1", "v2"})
-	someIDPs       = rapid.SampledFrom([]string{"i0", "i1"})
-	someAccounts   = rapid.SampledFrom([]string{"s0", "s1"})
-	someMails      = rapid.SampledFrom([]string{"", "a@x.test", "A@X.test", "b@y.test", "c@x.test"})
+	pairs = flag.Int64("pairs", 40_000, "how many random (policy, request) pairs TestProperties decides")
+	seed  = flag.Uint64("seed", 1, "from which TestProperties makes them")
 )
 
-func hour(h int) time.Time { return time.Date(2026, 11, 23, h, 0, 0, 0, time.UTC) }
+// trial is a random world, what became of it in different ways, and people.
+type trial struct {
+	t       tb
+	dice    policytest.Dice
+	referee *reference.Referee
+	count   counts
 
-func distinct[T comparable](t *rapid.T, g *rapid.Generator[T], from, to int, label string) []T {
-	return rapid.SliceOfNDistinct(g, from, to, rapid.ID).Draw(t, label)
+	world   *policytest.World
+	who     []policytest.Identity
+	engine  *engine
+	country bool // nothing asks for the country "unknown"
+	clock   bool // no expression reads the clock
+
+	shuffled, tighter, looser, unshadowed, recompiled *engine
 }
 
-func genConditions(t *rapid.T, must bool) (c Conditions) {
-	kinds := distinct(t, rapid.IntRange(0, 4), 0, 2, "conditions")
-	if must && len(kinds) == 0 {
-		kinds = []int{0}
-	}
-	for _, kind := range kinds {
-		switch kind {
-		case 0:
-			c.SourceCIDRs = distinct(t, someNetworks, 1, 3, "networks")
-		case 1:
-			c.IDPs = distinct(t, someIDPs, 1, 1, "idps")
-		case 2:
-			c.MembersOf = distinct(t, someGroups, 1, 2, "members of")
-		case 3:
-			c.NotBefore = hour(someHours.Draw(t, "from"))
-		case 4:
-			c.NotAfter = hour(7 + someHours.Draw(t, "until"))
-		}
-	}
-	return c
+// engine is a program and everybody as it sees them.
+type engine struct {
+	*Program
+	who []*Principal
 }
 
-func genRule(t *rapid.T, id string, effects ...Effect) Rule {
-	r := Rule{ID: id, Effect: rapid.SampledFrom(effects).Draw(t, "effect"), Principals: distinct(t, somePrincipals, 1, 3, "principals")}
-	if rapid.Bool().Draw(t, "by role") {
-		r.Roles = distinct(t, someRoles, 1, 2, "roles")
-	} else {
-		r.Operations = distinct(t, someOperations, 1, 2, "operations")
-	}
-	r.Conditions = genConditions(t, r.Effect == RequireEffect)
-	if rapid.Bool().Draw(t, "says") {
-		r.Remediation = "Do this about " + id + "."
-	}
-	return r
+// counts are how often something was checked or came out.
+type counts map[string]int64
+
+func (tr *trial) compile(w *policytest.World) *engine {
+	tr.t.Helper()
+	program, problems := Compile(sources{}.of(tr.t, w))
+	return tr.meet(program, problems, w)
 }
 
-func genSource(t *rapid.T) Source {
-	s := Source{
-		Apps: []*App{{ID: "app", Operations: []Operation{{"read", Read}, {"write", Write}, {"inv.read", Read}, {"inv.pay", Admin}}}, {
-			ID:       "other",
-			Disabled: rapid.IntRange(0, 9).Draw(t, "disabled") == 0,
-		}},
-		Roles:           []*Role{{ID: "own", Operations: []string{"inv.*"}, Access: []Access{Write}}},
-		Providers:       []string{"i0", "i1"},
-		ServiceAccounts: []string{"s0", "s1"},
-	}
-	for g := range 4 {
-		group := Group{ID: fmt.Sprintf("g%d", g)}
-		for range rapid.IntRange(0, 3).Draw(t, "members") {
-			var m Member
-			switch rapid.IntRange(0, 3).Draw(t, "member") {
-			case 0:
-				m.User = rapid.SampledFrom([]string{"a@x.test", "b@y.test"}).Draw(t, "user")
-			case 1:
-				m.ServiceAccount = someAccounts.Draw(t, "account")
-			case 2:
-				if g == 0 {
-					continue
-				}
-				m.Group = fmt.Sprintf("g%d", rapid.IntRange(0, g-1).Draw(t, "part"))
-			default:
-				m.IDPGroup = IDPGroup{someIDPs.Draw(t, "claim of"), someValues.Draw(t, "claim")}
-			}
-			group.Members = append(group.Members, m)
-		}
-		s.Groups = append(s.Groups, &group)
-	}
-	for p := range rapid.IntRange(1, 3).Draw(t, "policies") {
-		policy := Policy{ID: fmt.Sprintf("p%d", p), Apps: distinct(t, rapid.SampledFrom([]string{"app", "other"}), 1, 2, "apps")}
-		if !slices.Contains(policy.Apps, "app") {
-			policy.Apps = append(policy.Apps, "app") // has every operation that a rule may name
-		}
-		for r := range rapid.IntRange(1, 4).Draw(t, "rules") {
-			policy.Rules = append(policy.Rules, genRule(t, fmt.Sprintf("r%d", r), AllowEffect, AllowEffect, DenyEffect, RequireEffect))
-		}
-		s.Policies = append(s.Policies, &policy)
-	}
-	return s
-}
-
-func genIdentity(t *rapid.T) Identity {
-	switch rapid.IntRange(0, 4).Draw(t, "kind") {
-	case 0:
-		return Identity{}
-	case 1:
-		return Identity{Kind: Machine, ServiceAccount: someAccounts.Draw(t, "account")}
-	}
-	id := Identity{
-		Kind: Person, IDP: someIDPs.Draw(t, "idp"), Email: someMails.Draw(t, "mail"),
-		EmailVerified:    rapid.IntRange(0, 2).Draw(t, "verified") > 0,
-		EmailDomainOwned: rapid.IntRange(0, 2).Draw(t, "owned") > 0,
-		Groups:           distinct(t, someValues, 0, 3, "groups"),
-		GroupsComplete:   rapid.IntRange(0, 2).Draw(t, "complete") > 0,
-	}
-	for _, v := range distinct(t, someValues, 0, 2, "absent") {
-		if !slices.Contains(id.Groups, v) {
-			id.GroupsAbsent = append(id.GroupsAbsent, v)
-		}
-	}
-	return id
-}
-
-func genRequest(t *rapid.T) (app string, r Request) {
-	app = rapid.SampledFrom([]string{"app", "app", "app", "other", "nosuch"}).Draw(t, "app")
-	r.Operation = rapid.SampledFrom([]string{"read", "write", "inv.read", "inv.pay", ""}).Draw(t, "operation")
-	if a := someAddresses.Draw(t, "address"); a != "" {
-		r.SourceIP = netip.MustParseAddr(a)
-	}
-	if h := rapid.IntRange(-1, 14).Draw(t, "hour"); h >= 0 {
-		r.Now = hour(h)
-	}
-	return app, r
-}
-
-func compile(t *rapid.T, s Source) *Program {
-	program, problems := Compile(s)
+func (tr *trial) meet(program *Program, problems []Problem, w *policytest.World) *engine {
+	tr.t.Helper()
 	if len(problems) > 0 {
-		t.Fatalf("%+v", problems)
+		tr.t.Fatalf("%s\n%+v", show(w), problems)
 	}
-	return program
+	e := &engine{Program: program}
+	for _, id := range tr.who {
+		e.who = append(e.who, program.Resolve(identityOf(&id)))
+	}
+	return e
 }
 
-func decide(p *Program, app string, id Identity, r Request) Decision {
-	r.Principal = p.Resolve(id)
-	return p.Decide(app, &r)
-}
-
-func shuffled(t *rapid.T, s Source) Source {
-	s.Apps = rapid.Permutation(s.Apps).Draw(t, "apps")
-	s.Groups = rapid.Permutation(s.Groups).Draw(t, "groups")
-	s.Policies = rapid.Permutation(s.Policies).Draw(t, "policies")
-	for i, p := range s.Policies {
-		p = new(*p)
-		p.Rules = rapid.Permutation(p.Rules).Draw(t, "rules")
-		for j := range p.Rules {
-			p.Rules[j].Principals = rapid.Permutation(p.Rules[j].Principals).Draw(t, "principals")
+func newTrial(t tb, dice policytest.Dice, referee *reference.Referee) *trial {
+	t.Helper()
+	tr := &trial{t: t, dice: dice, referee: referee, count: counts{}, world: dice.RandomWorld()}
+	for range 24 {
+		tr.who = append(tr.who, dice.RandomIdentity())
+	}
+	tr.country, tr.clock = true, true
+	for _, p := range tr.world.Policies {
+		for _, r := range p.Rules {
+			tr.country = tr.country && !slices.Contains(r.Conditions.Countries, "unknown")
+			tr.clock = tr.clock && !strings.Contains(r.Expression, "now")
 		}
-		s.Policies[i] = p
 	}
-	return s
+	tr.engine = tr.compile(tr.world)
+	tr.shuffled = tr.compile(dice.Shuffle(tr.world))
+	tr.tighter = tr.compile(dice.Tighter(tr.world))
+	tr.looser = tr.compile(dice.WithoutAllow(tr.world))
+	tr.unshadowed = tr.compile(withoutShadows(tr.world))
+	tr.recompiled = tr.edited()
+	return tr
 }
 
-// lessKnown makes one fact of a request unknown.
-func lessKnown(t *rapid.T, id Identity, r Request) (Identity, Request) {
-	switch rapid.IntRange(0, 4).Draw(t, "forget") {
+// edited comes to the world by steps from another one.
+func (tr *trial) edited() *engine {
+	tr.t.Helper()
+	known := sources{}
+	steps := tr.dice.Edits(tr.world)
+	program, problems := Compile(known.of(tr.t, steps[0]))
+	for _, w := range steps[1:] {
+		if len(problems) > 0 {
+			tr.t.Fatalf("%s\n%+v", show(w), problems)
+		}
+		program, problems = program.Recompile(known.of(tr.t, w))
+		tr.count["recompilations"]++
+	}
+	return tr.meet(program, problems, tr.world)
+}
+
+func withoutShadows(w *policytest.World) *policytest.World {
+	without := *w
+	without.Policies = slices.DeleteFunc(slices.Clone(w.Policies), func(p *policytest.Policy) bool { return p.Mode == "SHADOW" })
+	return &without
+}
+
+// decide answers for one of the people, whom the request is not about yet.
+func (e *engine) decide(q *policytest.Request, who *Principal) Decision {
+	r := requestOf(q)
+	r.Principal = who
+	return e.Decide(q.App, &r)
+}
+
+// ask makes one request, and checks the engine against the reference, and one
+// property more in turn.
+func (tr *trial) ask(turn int64) {
+	tr.t.Helper()
+	i := tr.dice(len(tr.who))
+	q := tr.dice.RandomRequest(tr.who[i])
+	d := tr.engine.decide(&q, tr.engine.who[i])
+	got := withoutTime(d)
+	tr.count["engine = reference"]++
+	tr.count["outcome "+got.Outcome]++
+	if want := tr.referee.Decide(tr.world, &q); got != want {
+		tr.fail(&q, "the reference says otherwise", want, got)
+	}
+	allowed := d.Outcome == Allow
+	same := func(name string, e *engine, who *Principal) {
+		tr.count[name]++
+		if other := withoutTime(e.decide(&q, who)); other != got {
+			tr.fail(&q, name, got, other)
+		}
+	}
+	notMore := func(name string, other Decision) {
+		tr.count[name]++
+		if other.Outcome == Allow && !allowed {
+			tr.fail(&q, name, got, withoutTime(other))
+		}
+	}
+	switch turn % 8 {
 	case 0:
-		r.SourceIP = netip.Addr{}
+		same("the order of writing never matters", tr.shuffled, tr.shuffled.who[i])
 	case 1:
-		r.Now = time.Time{}
+		notMore("adding a DENY or REQUIRE never allows more", tr.tighter.decide(&q, tr.tighter.who[i]))
 	case 2:
-		id.EmailVerified = false
+		notMore("removing an ALLOW never allows more", tr.looser.decide(&q, tr.looser.who[i]))
 	case 3:
-		id.EmailDomainOwned = false
+		less := tr.dice.Forget(q, tr.country)
+		notMore("making a fact unknown never allows more", tr.engine.decide(&less, tr.engine.Resolve(identityOf(&less.Who))))
 	case 4:
-		// Any value may become unknown, whether it was there or not.
-		forgotten := someValues.Draw(t, "value")
-		if id.GroupsComplete {
-			id.GroupsComplete, id.GroupsAbsent = false, nil
-			for _, v := range []string{"v0", "v1", "v2"} {
-				if v != forgotten && !slices.Contains(id.Groups, v) {
-					id.GroupsAbsent = append(id.GroupsAbsent, v)
-				}
-			}
-		}
-		without := func(list []string) []string {
-			return slices.DeleteFunc(slices.Clone(list), func(v string) bool { return v == forgotten })
-		}
-		id.Groups, id.GroupsAbsent = without(id.Groups), without(id.GroupsAbsent)
+		same("a shadow never changes an outcome", tr.unshadowed, tr.unshadowed.who[i])
+	case 5:
+		same("recompiled by steps = compiled from scratch", tr.recompiled, tr.recompiled.who[i])
+		same("a principal of another program is seen anew", tr.recompiled, tr.engine.who[i])
+	case 7:
+		tr.lasts(&q, i, d)
 	}
-	return id, r
 }
 
-// properties holds, for one source and a few requests, everything that doc.go
-// promises.
-func properties(t *rapid.T) {
-	source := genSource(t)
-	program := compile(t, source)
-	// Not after shuffled, which works in place.
-	tighter := source
-	tighter.Policies = append(slices.Clone(source.Policies),
-		&Policy{ID: rapid.SampledFrom([]string{"a", "z"}).Draw(t, "where"), Apps: []string{"app"}, Rules: []Rule{genRule(t, "more", DenyEffect, RequireEffect)}})
-	tight := compile(t, tighter)
-	type question struct {
-		app string
-		id  Identity
-		r   Request
-		d   Decision
+func withoutTime(d Decision) policytest.Decision {
+	d.ValidUntil = time.Time{}
+	return decisionOf(d)
+}
+
+// lasts checks that a decision holds until its end, and that its end comes.
+func (tr *trial) lasts(q *policytest.Request, i int, d Decision) {
+	tr.t.Helper()
+	if q.Now.IsZero() || !tr.clock {
+		return
 	}
-	var asked []question
-	for range 8 {
-		id := genIdentity(t)
-		app, r := genRequest(t)
-		d := decide(program, app, id, r)
-		want := reference(source, app, id, r)
-		want.ValidUntil = d.ValidUntil // need not be the least
-		if !cmp.Equal(d, want) {
-			t.Fatalf("%s %+v %+v\ngot  %+v\nwant %+v", app, id, r, d, want)
-		}
-		if d.Outcome == Authenticate && id.Kind != Anonymous {
-			t.Fatalf("an identity is asked for one: %+v", d)
-		}
-		if decide(tight, app, id, r).Outcome == Allow && d.Outcome != Allow {
-			t.Fatalf("%s %+v %+v\na restriction allows more", app, id, r)
-		}
-		id2, r2 := lessKnown(t, id, r)
-		if decide(program, app, id2, r2).Outcome == Allow && d.Outcome != Allow {
-			t.Fatalf("%s\n%+v %+v\n%+v %+v\nknowing less allows more", app, id, r, id2, r2)
-		}
-		if d.ValidUntil.After(r.Now) {
-			before := r
-			before.Now = d.ValidUntil.Add(-1)
-			if got := decide(program, app, id, before); !cmp.Equal(got, d) {
-				t.Fatalf("%s %+v %+v\n%+v changes before its time: %+v", app, id, r, d, got)
-			}
-		}
-		asked = append(asked, question{app, id, r, d})
+	tr.count["a decision lasts until valid_until"]++
+	left := 20 * 24 * time.Hour
+	if !d.ValidUntil.IsZero() {
+		left = d.ValidUntil.Sub(q.Now)
 	}
-	again := compile(t, shuffled(t, source))
-	for _, q := range asked {
-		if got := decide(again, q.app, q.id, q.r); !cmp.Equal(got, q.d) {
-			t.Fatalf("%s %+v %+v\nthe order of writing matters: %+v, %+v", q.app, q.id, q.r, q.d, got)
+	if left <= 0 {
+		tr.fail(q, "over before it begins", decisionOf(d), decisionOf(d))
+	}
+	for _, later := range []time.Duration{left - 1, time.Duration(tr.dice(int(left)))} {
+		then := *q
+		then.Now = q.Now.Add(later)
+		if other := withoutTime(tr.engine.decide(&then, tr.engine.who[i])); other != withoutTime(d) {
+			tr.fail(&then, fmt.Sprintf("changes before its time, %s after the request, which was at %s", later, q.Now), decisionOf(d), other)
 		}
 	}
 }
 
+func (tr *trial) fail(q *policytest.Request, what string, want, got policytest.Decision) {
+	tr.t.Helper()
+	tr.t.Fatalf("%s\n%s\n%s: -want +got\n%s", show(tr.world), show(q), what, cmp.Diff(want, got))
+}
+
+// TestProperties decides -pairs random requests. The same seed makes the same
+// ones: world n is made from (seed, n).
 func TestProperties(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, properties)
-}
-
-func FuzzProperties(f *testing.F) { f.Fuzz(rapid.MakeFuzz(properties)) }
-
-// spoil spoils one thing of a source in a way that Compile must report.
-func spoil(t *rapid.T, s Source) Source {
-	s.Policies = slices.Clone(s.Policies)
-	i := rapid.IntRange(0, len(s.Policies)-1).Draw(t, "policy")
-	p := new(*s.Policies[i])
-	s.Policies[i] = p
-	p.Rules = slices.Clone(p.Rules)
-	r := &p.Rules[rapid.IntRange(0, len(p.Rules)-1).Draw(t, "rule")]
-	switch rapid.IntRange(0, 7).Draw(t, "fault") {
-	case 0:
-		r.Principals = []string{"group:gone"}
-	case 1:
-		r.Effect = "SHADOW"
-	case 2:
-		r.Conditions.SourceCIDRs = []string{"10.0.0.1/8"}
-	case 3:
-		r.Roles, r.Operations = []string{"gone"}, nil
-	case 4:
-		r.Roles, r.Operations = nil, []string{"gone"}
-	case 5:
-		r.Conditions.MembersOf = []string{}
-	case 6:
-		s.Roles = []*Role{{ID: "own", Operations: []string{"inv*"}}}
-	case 7:
-		s.Groups = slices.Clone(s.Groups)
-		i := rapid.IntRange(0, 3).Draw(t, "group")
-		g := new(*s.Groups[i])
-		s.Groups[i] = g
-		g.Members = slices.Clone(g.Members)
-		if len(g.Members) == 0 {
-			g.Members = []Member{{}}
-		} else {
-			g.Members[rapid.IntRange(0, len(g.Members)-1).Draw(t, "member")] = Member{User: "nobody"}
-		}
-	}
-	return s
-}
-
-// What was not understood allows nothing that it would have refused.
-func TestFaultySourceNeverAllowsMore(t *testing.T) {
-	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		source := genSource(t)
-		program := compile(t, source)
-		faulty, problems := Compile(spoil(t, source))
-		if len(problems) == 0 {
-			t.Fatal("no problem is reported")
-		}
-		for range 8 {
-			id := genIdentity(t)
-			app, r := genRequest(t)
-			if decide(faulty, app, id, r).Outcome == Allow && decide(program, app, id, r).Outcome != Allow {
-				t.Fatalf("%s %+v %+v is allowed by what is left", app, id, r)
+	const perWorld = 1000
+	var world atomic.Uint64
+	var mu sync.Mutex
+	total, began := counts{}, time.Now()
+	var workers sync.WaitGroup
+	for range goruntime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			referee := newReferee(t)
+			for n := world.Add(1); int64(n-1)*perWorld < *pairs && !t.Failed(); n = world.Add(1) {
+				tr := newTrial(named{t, n}, rand.New(rand.NewPCG(*seed, n)).IntN, referee)
+				for i := range min(perWorld, *pairs-int64(n-1)*perWorld) {
+					tr.ask(i)
+				}
+				mu.Lock()
+				total["worlds"]++
+				for name, times := range tr.count {
+					total[name] += times
+				}
+				mu.Unlock()
 			}
+		})
+	}
+	workers.Wait()
+	took := time.Since(began)
+	t.Logf("seed %d: %d pairs in %s, %.0f a second", *seed, total["engine = reference"], took.Round(time.Second), float64(*pairs)/took.Seconds())
+	for _, name := range slices.Sorted(maps.Keys(total)) {
+		t.Logf("%12d  %s", total[name], name)
+	}
+}
+
+// named says of which world a failure is, and ends its worker.
+type named struct {
+	*testing.T
+	world uint64
+}
+
+func (n named) Fatalf(format string, args ...any) {
+	n.Helper()
+	n.Errorf("seed %d, world %d:\n%s", *seed, n.world, fmt.Sprintf(format, args...))
+	goruntime.Goexit()
+}
+
+// FuzzProperties lets the fuzzer throw the dice.
+func FuzzProperties(f *testing.F) {
+	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
+		referee, err := reference.New()
+		if err != nil {
+			t.Fatal(err)
 		}
-	})
+		dice := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "dice") }
+		tr := newTrial(t, dice, referee)
+		for turn := range int64(8) {
+			tr.ask(turn)
+		}
+	}))
 }

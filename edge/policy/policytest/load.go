@@ -19,43 +19,47 @@ func Load(fsys fs.FS, files ...string) ([]Case, error) {
 	return cases, nil
 }
 
+// LoadWorld reads a file that is a world, and who acts in it, by name.
+func LoadWorld(fsys fs.FS, file string) (*World, map[string]Identity, error) {
+	b := newBuilder(&reader{file: file})
+	err := b.lines(fsys, file, func(text string) {
+		if !b.isWorld(fsys, text) {
+			b.fail("not a world's line: %s", text)
+		}
+	})
+	return &b.World, b.people, err
+}
+
 func load(fsys fs.FS, file string) (cases []Case, err error) {
 	b := newBuilder(&reader{file: file})
 	section := ""
 	err = b.lines(fsys, file, func(text string) {
 		if title, ok := strings.CutPrefix(text, "## "); ok {
 			section = title
-			return
+		} else if !b.isWorld(fsys, text) {
+			c := b.row(text)
+			c.File, c.Line, c.Section = file, b.line, section
+			cases = append(cases, c)
 		}
-		if verb, other, _ := strings.Cut(text, " "); verb == "world" {
-			b = newBuilder(b.reader)
-			if other != "" {
-				b.include(fsys, other)
-			}
-			return
-		}
-		if b.add(text) {
-			return
-		}
-		c := b.row(text)
-		c.File, c.Line, c.Section = file, b.line, section
-		cases = append(cases, c)
 	})
 	return cases, err
 }
 
-// include adds another file's world.
-func (b *builder) include(fsys fs.FS, file string) {
-	other := newBuilder(&reader{file: file})
-	err := other.lines(fsys, file, func(text string) {
-		if !strings.HasPrefix(text, "## ") && !other.add(text) {
-			other.fail("not a world's line: %s", text)
-		}
-	})
-	if err != nil {
-		b.fail("%v", err)
+// isWorld understands a line of a world, one that begins another included.
+func (b *builder) isWorld(fsys fs.FS, text string) bool {
+	verb, file, _ := strings.Cut(text, " ")
+	if verb != "world" {
+		return b.add(text)
 	}
-	b.World, b.people = other.World, other.people
+	*b = *newBuilder(b.reader)
+	if file != "" {
+		w, people, err := LoadWorld(fsys, file)
+		if err != nil {
+			b.fail("%v", err)
+		}
+		b.World, b.people = *w, people
+	}
+	return true
 }
 
 // lines calls each for every line that is not empty and no comment.

@@ -1,0 +1,165 @@
+package policy
+
+import (
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/policytest"
+	"github.com/sallyport-iap/sallyport/edge/policy/reference"
+)
+
+// tables are the truth. What they say in words is testdata/specification.md, and
+// that they say all of it is tested beside their reader.
+var tables = []string{"scope.txt", "conditions.txt", "expressions.txt", "procedure.txt", "rails.txt", "peers.txt"}
+
+func tableCases(t testing.TB) []policytest.Case {
+	t.Helper()
+	cases, err := policytest.Load(os.DirFS("testdata"), tables...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cases
+}
+
+func TestTables(t *testing.T) {
+	t.Parallel()
+	for _, c := range tableCases(t) {
+		for _, world := range []*policytest.World{c.World, reversed(c.World)} {
+			source := sources{}.of(t, world)
+			program, problems := Compile(source)
+			if len(problems) > 0 {
+				t.Fatalf("%s:%d: %+v", c.File, c.Line, problems)
+			}
+			r := requestOf(&c.Request)
+			r.Principal = program.Resolve(identityOf(&c.Request.Who))
+			if diff := cmp.Diff(c.Want, decisionOf(program.Decide(c.Request.App, &r))); diff != "" {
+				t.Errorf("%s:%d: %s\n-want +got\n%s", c.File, c.Line, c.Text, diff)
+			}
+		}
+	}
+}
+
+// What Compile refuses, and what it closes.
+func TestProblems(t *testing.T) {
+	t.Parallel()
+	refusals, err := policytest.LoadRefusals(os.DirFS("testdata"), "problems.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, refusal := range refusals {
+		t.Run(refusal.Title, func(t *testing.T) {
+			t.Parallel()
+			program, problems := Compile(sources{}.of(t, refusal.World))
+			if len(problems) != len(refusal.Problems) {
+				t.Fatalf("got %d problems, want %d:\n%+v", len(problems), len(refusal.Problems), problems)
+			}
+			for i, want := range refusal.Problems {
+				got := problems[i]
+				if got.Field != want.Field || got.Reason != want.Reason || !strings.Contains(got.Message, want.Message) || got.Suggestion != want.Suggestion {
+					t.Errorf("line %d (%s): got %+v", want.Line, want.Pins, got)
+				}
+			}
+			if diff := cmp.Diff(refusal.Closed, program.ClosedApps()); diff != "" {
+				t.Errorf("closed: -want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+// reversed is the same world written the other way round.
+func reversed(w *policytest.World) *policytest.World {
+	r := *w
+	r.Apps, r.Groups, r.Roles, r.Memberships = backwards(w.Apps), backwards(w.Groups), backwards(w.Roles), backwards(w.Memberships)
+	r.Policies, r.Grants = backwards(w.Policies), backwards(w.Grants)
+	for i, p := range r.Policies {
+		q := *p
+		q.Rules, q.Exemptions, q.Selector = backwards(p.Rules), backwards(p.Exemptions), backwards(p.Selector)
+		for j := range q.Rules {
+			q.Rules[j].Principals = backwards(q.Rules[j].Principals)
+		}
+		r.Policies[i] = &q
+	}
+	return &r
+}
+
+func backwards[T any](list []T) []T {
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return list
+}
+
+// Every condition is true, false and unknown in some row, for each effect. The
+// walk is over the engine's own fields, so that a new one fails until it has its
+// rows.
+func TestEveryConditionHasItsRows(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	referee := newReferee(t)
+	referee.Bend = func(effect, field string, v reference.Verdict) reference.Verdict {
+		seen[effect+" "+field+" "+verdictNames[v]] = true
+		return v
+	}
+	for _, c := range tableCases(t) {
+		referee.Decide(c.World, &c.Request)
+	}
+	for _, field := range append(conditionFields(reflect.TypeFor[Conditions](), ""), "expression") {
+		for _, effect := range []string{"ALLOW", "DENY", "REQUIRE"} {
+			for _, v := range verdictNames {
+				if !seen[effect+" "+field+" "+v] {
+					t.Errorf("no row has %s %s: %s", effect, field, v)
+				}
+			}
+		}
+	}
+}
+
+var verdictNames = map[reference.Verdict]string{reference.No: "violated", reference.Unknown: "unknown", reference.Yes: "matching"}
+
+// conditionFields are the fields of conditions as protos name them. What a
+// condition is made of is listed one by one, unless it is a list.
+func conditionFields(t reflect.Type, prefix string) (names []string) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := prefix + snake(f.Name)
+		if f.Type.Kind() == reflect.Pointer {
+			names = append(names, conditionFields(f.Type.Elem(), name+".")...)
+		} else {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// snake turns SourceCIDRs into source_cidrs.
+func snake(name string) string {
+	var b strings.Builder
+	for i, r := range name {
+		if i > 0 && 'A' <= r && r <= 'Z' && 'a' <= name[i-1] && name[i-1] <= 'z' {
+			b.WriteByte('_')
+		}
+		b.WriteRune(r)
+	}
+	return strings.ToLower(b.String())
+}
+
+func fieldNames(v any) (names []string) {
+	for i := range reflect.TypeOf(v).NumField() {
+		names = append(names, reflect.TypeOf(v).Field(i).Name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func newReferee(t testing.TB) *reference.Referee {
+	t.Helper()
+	r, err := reference.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
