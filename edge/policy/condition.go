@@ -1,12 +1,18 @@
 package policy
 
+import (
+	"cmp"
+	"slices"
+)
+
 // condition is a compiled clause of a rule's requirement. Each kind is a type
 // with a file of its own, and has, beside these methods, eval.
 type condition interface {
-	field() string        // proto field, below the rule
-	reason() Reason       // of a REQUIRE rule of which it is false
-	wanted() string       // in words, after "it has to be"
-	seen(f *facts) string // in words, what it looked at
+	field() string  // proto field, below the rule
+	reason() Reason // of a REQUIRE rule of which it is false
+	// In words: "<seen> is", "is not" or "is perhaps" "<wanted>".
+	seen(f *facts) string
+	wanted() string
 }
 
 // eval is a switch, and not a method of the interface: called through one, the
@@ -19,7 +25,9 @@ func eval(c condition, f *facts) Truth {
 		return c.eval(f)
 	case *windowCondition:
 		return c.eval(f)
-	case *periodCondition:
+	case *startCondition:
+		return c.eval(f)
+	case *endCondition:
 		return c.eval(f)
 	case *deviceCondition:
 		return c.eval(f)
@@ -45,6 +53,22 @@ type requirement struct {
 	lasting []condition // nobody: network, country, time, device, expression
 	signIn  []condition // another sign-in: provider, group
 	stepUp  []condition // a step-up of this one: age, class and methods of authentication
+}
+
+// conditions returns all of them, in the order of their fields.
+func (q *requirement) conditions() []condition {
+	list := slices.Concat(q.lasting, q.signIn, q.stepUp)
+	slices.SortStableFunc(list, func(a, b condition) int {
+		return cmp.Compare(slices.Index(fields, a.field()), slices.Index(fields, b.field()))
+	})
+	return list
+}
+
+// fields is the order in which an explanation has them.
+var fields = []string{
+	"conditions.source_cidrs", "conditions.countries", "conditions.time_windows", "conditions.not_before", "conditions.not_after",
+	"conditions.device", "conditions.max_auth_age", "conditions.required_acr", "conditions.required_amr",
+	"conditions.idps", "conditions.members_of", "expression",
 }
 
 // hold is the conjunction. It stops at the first that is false: as long as that
@@ -86,7 +110,15 @@ func (c *compiler) requirement(src *Rule, at path) (q requirement) {
 	add(&q.lasting, c.networks(s.SourceCIDRs, at))
 	add(&q.lasting, c.countries(s.Countries, at))
 	add(&q.lasting, c.windows(s.TimeWindows, at))
-	add(&q.lasting, c.period(s.NotBefore, s.NotAfter, at))
+	if !s.NotBefore.IsZero() {
+		add(&q.lasting, &startCondition{s.NotBefore})
+	}
+	if !s.NotAfter.IsZero() {
+		add(&q.lasting, &endCondition{s.NotAfter})
+		if !s.NotBefore.Before(s.NotAfter) {
+			c.report(at, "conditions.not_after", ProblemInvalid, "not_after is later than not_before")
+		}
+	}
 	add(&q.lasting, c.device(s.Device, at))
 	add(&q.lasting, c.expression(src.Expression, at))
 	add(&q.signIn, c.providersOf(s.IDPs, at))

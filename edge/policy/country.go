@@ -27,14 +27,14 @@ func (c *countryCondition) wanted() string {
 	if c.unknown {
 		list = append(list, "an unknown country")
 	}
-	return "in " + anyOf(list)
+	return anyOf(list)
 }
 
 func (*countryCondition) seen(f *facts) string {
 	if f.Country == "" {
 		return "an unknown country"
 	}
-	return f.Country
+	return "the country " + f.Country
 }
 
 // countries accepts every pair of letters: which are countries changes.

@@ -3,12 +3,10 @@ package policy
 // Decide decides one request to an app. A principal of another program is
 // resolved again, which costs time but is never wrong.
 func (p *Program) Decide(appID string, r *Request) Decision {
-	f := facts{Request: *r, app: appID, who: p.principal(r.Principal), runtimes: p.runtimes}
 	a, _ := p.apps.get(appID)
-	if d, done := a.withoutRules(&f); done {
-		return d
-	}
-	return a.operations[r.Operation].decide(&f)
+	f := facts{Request: *r, app: appID, who: p.principal(r.Principal), runtimes: p.runtimes}
+	d, _ := a.decide(&f)
+	return d
 }
 
 func (p *Program) principal(who *Principal) *Principal {
@@ -21,33 +19,35 @@ func (p *Program) principal(who *Principal) *Principal {
 	return who
 }
 
-// withoutRules answers where no rule is looked at.
-func (a *app) withoutRules(f *facts) (d Decision, done bool) {
+// decide also returns the step of the procedure that decided; 0 is where no rule
+// is looked at.
+func (a *app) decide(f *facts) (d Decision, step int) {
 	switch {
 	case a == nil:
-		return Decision{Reason: DenyNoPolicy}, true
+		return Decision{Reason: DenyNoPolicy}, 0
 	case a.refusal != "":
-		return Decision{Reason: a.refusal}, true
-	case a.operations[f.Operation] != nil:
-		return Decision{}, false
-	case f.stranger():
-		return Decision{Outcome: Authenticate, Reason: IdentityNone}, true
-	default:
-		return Decision{Reason: DenyNoOperation}, true
+		return Decision{Reason: a.refusal}, 0
 	}
+	if op := a.operations[f.Operation]; op != nil {
+		return op.decide(f)
+	}
+	if f.stranger() {
+		return Decision{Outcome: Authenticate, Reason: IdentityNone}, 0
+	}
+	return Decision{Reason: DenyNoOperation}, 0
 }
 
 // decide is the decision procedure. Step 1, a credential that is not valid, was
 // answered before there was a principal.
-func (op *operation) decide(f *facts) Decision {
+func (op *operation) decide(f *facts) (d Decision, step int) {
 	// 2. A DENY counts.
 	if r := op.denied(f); r != nil {
-		return f.refuse(DenyRule, r)
+		return f.refuse(DenyRule, r), 2
 	}
 	// 3. A REQUIRE fails on a clause that no sign-in can change.
 	unmet := op.unmet(f)
 	if r := unmet.lasting; r != nil {
-		return f.refuse(why(r.lasting, f), r)
+		return f.refuse(why(r.lasting, f), r), 3
 	}
 	// 4. An ALLOW counts and every REQUIRE in scope holds.
 	var allow, nearly *rule
@@ -55,11 +55,11 @@ func (op *operation) decide(f *facts) Decision {
 		allow, nearly = op.allowed(f)
 	}
 	if allow != nil && unmet.stepUp.rule == nil {
-		return f.allow(allow)
+		return f.allow(allow), 4
 	}
-	// 5. Anonymous.
+	// 5. Anonymous: whatever the rules, strangers learn nothing.
 	if f.stranger() {
-		return Decision{Outcome: Authenticate, Reason: IdentityNone, ValidUntil: f.until}
+		return Decision{Outcome: Authenticate, Reason: IdentityNone, ValidUntil: f.until}, 5
 	}
 	// 6. A person for whom 4 would hold if max_auth_age, acr, amr were true.
 	if f.person() && (allow != nil || nearly != nil) {
@@ -68,21 +68,22 @@ func (op *operation) decide(f *facts) Decision {
 			way.add(nearly, f)
 		}
 		if way.settled != nil {
-			return f.refuse(StepUpUnsatisfied, way.settled)
+			return f.refuse(StepUpUnsatisfied, way.settled), 6
 		}
-		return f.stepUp(&way)
+		return f.stepUp(&way), 6
 	}
-	// 7. Neither.
+	// 7. Denied.
 	switch {
 	case unmet.signIn != nil:
-		return f.refuse(why(unmet.signIn.signIn, f), unmet.signIn)
+		return f.refuse(why(unmet.signIn.signIn, f), unmet.signIn), 7
 	case unmet.stepUp.rule != nil && f.machine():
-		return f.refuse(StepUpUnsatisfied, unmet.stepUp.rule)
-	case op.hint != nil:
-		return Decision{Reason: DenyNoRule, Remediation: op.hint.src.Remediation, ValidUntil: f.until}
-	default:
-		return Decision{Reason: DenyNoRule, ValidUntil: f.until}
+		return f.refuse(StepUpUnsatisfied, unmet.stepUp.rule), 7
 	}
+	d = Decision{Reason: DenyNoRule, ValidUntil: f.until}
+	if op.hint != nil {
+		d.Remediation = op.hint.src.Remediation
+	}
+	return d, 7
 }
 
 func (f *facts) allow(r *rule) Decision {

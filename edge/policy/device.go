@@ -64,7 +64,7 @@ func (c *deviceCondition) seen(f *facts) string {
 	d := f.Device
 	switch {
 	case f.machine():
-		return "a service account, which has no device"
+		return f.somebody() + ", which has no device,"
 	case d == nil:
 		return "an unknown device"
 	}
@@ -72,10 +72,10 @@ func (c *deviceCondition) seen(f *facts) string {
 	for _, check := range c.Posture {
 		parts = append(parts, word(d.passes(check), "passing "+quote(check)))
 	}
-	if d.ReportedAt.IsZero() {
-		return strings.Join(parts, ", ")
+	if !d.ReportedAt.IsZero() {
+		parts = append(parts, "reported at "+instantText(d.ReportedAt))
 	}
-	return strings.Join(append(parts, "reported at "+instantText(d.ReportedAt)), ", ")
+	return "the device (" + strings.Join(parts, ", ") + ")"
 }
 
 func word(t Truth, what string) string {

@@ -35,7 +35,7 @@ func (e *exemption) eval(f *facts) Truth {
 	}
 	t := f.who.isAny(e.principals)
 	if t != False && !e.src.NotAfter.IsZero() {
-		end := periodCondition{until: e.src.NotAfter}
+		end := endCondition{e.src.NotAfter}
 		t = min(t, end.eval(f))
 	}
 	return t

@@ -5,7 +5,7 @@ import "time"
 // facts is what rules are evaluated on. It also notes when that has to be done
 // again because time has passed.
 type facts struct {
-	Request // a copy: expressions keep theirs on the heap, and where a pointer leads would be there too
+	Request  // a copy: expressions keep theirs on the heap, and where a pointer leads would be there too
 	app      string
 	who      *Principal
 	runtimes *runtimes // of expressions

@@ -18,9 +18,9 @@ func (c *providerCondition) wanted() string      { return "signed in at " + anyO
 
 func (*providerCondition) seen(f *facts) string {
 	if !f.person() {
-		return f.somebody()
+		return f.somebody() + ", who does not sign in,"
 	}
-	return "signed in at " + f.who.identity.IDP
+	return f.somebody() + ", signed in at " + f.who.identity.IDP + ","
 }
 
 // memberCondition is "members_of": in one of these groups.
@@ -41,11 +41,10 @@ func (c *memberCondition) seen(f *facts) string {
 			perhaps = append(perhaps, c.ids[i])
 		}
 	}
-	text := "a member of " + allOf(f.who.groups)
 	if len(perhaps) > 0 {
-		text += ", and perhaps of " + allOf(perhaps)
+		return f.somebody() + ", a member of " + allOf(f.who.groups) + " and perhaps of " + allOf(perhaps) + ","
 	}
-	return text
+	return f.somebody() + ", a member of " + allOf(f.who.groups) + ","
 }
 
 func (c *compiler) providersOf(list []string, at path) condition {
@@ -79,12 +78,21 @@ func (c *compiler) each(list []string, at path, field string, resolve func(id st
 	return atoms
 }
 
-// somebody says who a principal is that did not sign in as a person.
+// somebody says who a principal is.
 func (f *facts) somebody() string {
-	if f.machine() {
-		return "the service account " + f.who.identity.ServiceAccount
+	id := &f.who.identity
+	switch {
+	case f.stranger():
+		return "a stranger"
+	case f.machine():
+		return "the service account " + id.ServiceAccount
+	case id.Email != "" && f.who.email == "":
+		return id.Email + " (an address that nobody vouches for)"
+	case id.Email != "":
+		return f.who.email
+	default:
+		return "a person without an address"
 	}
-	return "a stranger"
 }
 
 // anyOf and allOf write lists in words, and not all of a long one.

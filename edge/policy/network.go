@@ -40,7 +40,7 @@ func (*networkCondition) seen(f *facts) string {
 	if !f.SourceIP.IsValid() {
 		return "an unknown address"
 	}
-	return normalAddress(f.SourceIP).String()
+	return "the address " + normalAddress(f.SourceIP).String()
 }
 
 func (c *compiler) networks(list []string, at path) condition {

@@ -1,63 +1,52 @@
 package policy
 
 import (
-	"strings"
 	"time"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/window"
 )
 
-// periodCondition is "not_before" and "not_after".
-type periodCondition struct{ from, until time.Time } // zero: open on that side
+// startCondition is "not_before".
+type startCondition struct{ at time.Time }
 
-func (c *periodCondition) eval(f *facts) Truth {
+func (c *startCondition) eval(f *facts) Truth {
 	if f.Now.IsZero() {
 		return Unknown
 	}
-	f.changes(c.from)
-	f.changes(c.until)
-	early := !c.from.IsZero() && f.Now.Before(c.from)
-	late := !c.until.IsZero() && !f.Now.Before(c.until)
-	return truthOf(!early && !late)
+	f.changes(c.at)
+	return truthOf(!f.Now.Before(c.at))
 }
 
-func (c *periodCondition) field() string {
-	if c.from.IsZero() {
-		return "conditions.not_after"
+func (*startCondition) field() string        { return "conditions.not_before" }
+func (*startCondition) reason() Reason       { return RequireTime }
+func (c *startCondition) wanted() string     { return "at or after " + instantText(c.at) }
+func (*startCondition) seen(f *facts) string { return nowText(f) }
+
+// endCondition is "not_after".
+type endCondition struct{ at time.Time }
+
+func (c *endCondition) eval(f *facts) Truth {
+	if f.Now.IsZero() {
+		return Unknown
 	}
-	return "conditions.not_before"
+	f.changes(c.at)
+	return truthOf(f.Now.Before(c.at))
 }
 
-func (*periodCondition) reason() Reason { return RequireTime }
+func (*endCondition) field() string        { return "conditions.not_after" }
+func (*endCondition) reason() Reason       { return RequireTime }
+func (c *endCondition) wanted() string     { return "before " + instantText(c.at) }
+func (*endCondition) seen(f *facts) string { return nowText(f) }
 
-func (c *periodCondition) wanted() string {
-	var parts []string
-	if !c.from.IsZero() {
-		parts = append(parts, "from "+instantText(c.from))
-	}
-	if !c.until.IsZero() {
-		parts = append(parts, "before "+instantText(c.until))
-	}
-	return strings.Join(parts, " and ")
-}
-
-func (*periodCondition) seen(f *facts) string { return instantText(f.Now) }
-
-func instantText(t time.Time) string {
-	if t.IsZero() {
+func nowText(f *facts) string {
+	if f.Now.IsZero() {
 		return "an unknown time"
 	}
-	return t.UTC().Format(time.RFC3339Nano)
+	return "the time " + instantText(f.Now)
 }
 
-func (c *compiler) period(from, until time.Time, at path) condition {
-	if from.IsZero() && until.IsZero() {
-		return nil
-	}
-	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
-		c.report(at, "conditions.not_after", ProblemInvalid, "not_after is later than not_before")
-	}
-	return &periodCondition{from, until}
+func instantText(t time.Time) string {
+	return t.UTC().Format(time.RFC3339Nano)
 }
 
 // windowCondition is "time_windows".
@@ -76,7 +65,7 @@ func (c *windowCondition) eval(f *facts) Truth {
 
 func (*windowCondition) field() string        { return "conditions.time_windows" }
 func (*windowCondition) reason() Reason       { return RequireTime }
-func (*windowCondition) seen(f *facts) string { return instantText(f.Now) }
+func (*windowCondition) seen(f *facts) string { return nowText(f) }
 
 func (c *windowCondition) wanted() string {
 	texts := make([]string, len(c.src))

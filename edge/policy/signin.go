@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -34,17 +33,17 @@ func (c *authAgeCondition) settled(f *facts) bool {
 
 func (*authAgeCondition) field() string    { return "conditions.max_auth_age" }
 func (*authAgeCondition) reason() Reason   { return StepUpAuthAge }
-func (c *authAgeCondition) wanted() string { return "signed in at most " + c.most.String() + " ago" }
+func (c *authAgeCondition) wanted() string { return "at most " + c.most.String() + " ago" }
 
 func (*authAgeCondition) seen(f *facts) string {
 	id := &f.who.identity
 	switch {
 	case !f.person():
-		return f.somebody()
+		return f.somebody() + ", who does not sign in,"
 	case id.AuthTime.IsZero() || f.Now.IsZero():
-		return "signed in nobody knows when"
+		return "the sign-in, at an unknown time,"
 	}
-	return "signed in " + max(0, f.Now.Sub(id.AuthTime)).String() + " ago, at " + instantText(id.AuthTime)
+	return "the sign-in, at " + instantText(id.AuthTime) + ", " + max(0, f.Now.Sub(id.AuthTime)).String() + " ago,"
 }
 
 func (c *compiler) maxAuthAge(most time.Duration, at path) condition {
@@ -78,16 +77,16 @@ func (c *acrCondition) settled(f *facts) bool {
 
 func (*acrCondition) field() string    { return "conditions.required_acr" }
 func (*acrCondition) reason() Reason   { return StepUpACR }
-func (c *acrCondition) wanted() string { return "signed in with the class " + anyOf(c.classes) }
+func (c *acrCondition) wanted() string { return "of the class " + anyOf(c.classes) }
 
 func (*acrCondition) seen(f *facts) string {
 	switch acr := f.who.identity.ACR; {
 	case !f.person():
-		return f.somebody()
+		return f.somebody() + ", who does not sign in,"
 	case acr == "":
-		return "signed in with an unknown class"
+		return "the sign-in, of an unknown class,"
 	default:
-		return "signed in with the class " + acr
+		return "the sign-in, of the class " + acr + ","
 	}
 }
 
@@ -111,18 +110,18 @@ func (c *amrCondition) settled(f *facts) bool {
 
 func (*amrCondition) field() string    { return "conditions.required_amr" }
 func (*amrCondition) reason() Reason   { return StepUpAMR }
-func (c *amrCondition) wanted() string { return "signed in with " + strings.Join(c.methods, " and ") }
+func (c *amrCondition) wanted() string { return "one with " + allOf(c.methods) }
 
 func (*amrCondition) seen(f *facts) string {
 	switch amr := f.who.identity.AMR; {
 	case !f.person():
-		return f.somebody()
+		return f.somebody() + ", who does not sign in,"
 	case amr == nil:
-		return "signed in with unknown methods"
+		return "the sign-in, with unknown methods,"
 	case len(amr) == 0:
-		return "signed in with no method"
+		return "the sign-in, with no method,"
 	default:
-		return "signed in with " + strings.Join(amr, " and ")
+		return "the sign-in with " + allOf(amr)
 	}
 }
 

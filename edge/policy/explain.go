@@ -1,0 +1,148 @@
+package policy
+
+// Explanation is a decision and everything that it was made of.
+type Explanation struct {
+	Decision
+	Who       string // in words
+	App       string
+	Operation string
+	Groups    []string // that the principal is surely in
+	Steps     []Step   // of the decision procedure, up to the one that decided
+	Rules     []RuleVerdict
+	Shadow    []Shadowed
+
+	facts *facts
+}
+
+// RuleVerdict is what a rule of the app came to.
+type RuleVerdict struct {
+	Policy      string
+	Rule        string
+	Grant       string // instead of policy and rule
+	Effect      Effect
+	Mode        Mode
+	GuardRail   bool
+	Description string
+
+	Scope       Truth // principals, operations, and no exemption
+	Requirement Truth // conditions and expression
+	// Counts says whether the rule takes part: an ALLOW that allows, a DENY that
+	// refuses, a REQUIRE that fails.
+	Counts    bool
+	Decisive  bool            // it is the rule that the decision reports
+	Exemption string          // by which the principal is, or may be, exempt
+	Clauses   []ClauseVerdict // in order of fields
+}
+
+// ClauseVerdict is what a clause of a rule came to.
+type ClauseVerdict struct {
+	Field  string // of the rule, such as "principals" or "conditions.source_cidrs"
+	Truth  Truth
+	Wanted string // in words: "<Seen> is", "is not" or "is perhaps" "<Wanted>"
+	Seen   string
+	Text   string // the sentence
+}
+
+// Explain is Decide, and says why: for each rule that reaches the app, in order
+// of policy id and rule id, what it came to, clause by clause.
+func (p *Program) Explain(appID string, r *Request) *Explanation {
+	f := &facts{Request: *r, app: appID, who: p.principal(r.Principal), runtimes: p.runtimes}
+	e := &Explanation{Who: f.somebody(), App: appID, Operation: r.Operation, Groups: f.who.groups, facts: f}
+	a, _ := p.apps.get(appID)
+	var step int
+	e.Decision, step = a.decide(f)
+	e.Steps = steps(e.Decision, step)
+	e.Shadow = p.Shadow(appID, r, nil)
+	if a != nil {
+		for _, u := range a.policies {
+			for _, rule := range u.rules {
+				e.Rules = append(e.Rules, e.verdict(a, rule))
+			}
+		}
+		for _, g := range a.grants {
+			e.Rules = append(e.Rules, e.verdict(a, g.rule))
+		}
+	}
+	return e
+}
+
+func (e *Explanation) verdict(a *app, r *rule) RuleVerdict {
+	v := RuleVerdict{Effect: r.src.Effect, Mode: Enforced, Description: r.src.Description, Scope: True, Requirement: True}
+	if r.grant != nil {
+		v.Grant = r.grant.ID
+	} else {
+		v.Policy, v.Rule, v.GuardRail = r.unit.src.ID, r.src.ID, r.unit.rail()
+		if r.unit.shadow() {
+			v.Mode = Shadow
+		}
+	}
+	add := func(into *Truth, c ClauseVerdict) {
+		c.Text = sentence(c)
+		*into = min(*into, c.Truth)
+		v.Clauses = append(v.Clauses, c)
+	}
+	add(&v.Scope, e.principalsClause(r))
+	add(&v.Scope, e.operationsClause(a, r))
+	if c, id, ok := e.exemptionClause(r); ok {
+		v.Exemption = id
+		add(&v.Scope, c)
+	}
+	for _, c := range r.conditions() {
+		add(&v.Requirement, ClauseVerdict{Field: c.field(), Truth: eval(c, e.facts), Wanted: c.wanted(), Seen: c.seen(e.facts)})
+	}
+	switch both := min(v.Scope, v.Requirement); r.src.Effect {
+	case AllowEffect:
+		v.Counts = both == True
+	case DenyEffect:
+		v.Counts = both != False
+	case RequireEffect:
+		v.Counts = v.Scope != False && v.Requirement != True
+	}
+	v.Decisive = v.Mode == Enforced && v.Policy == e.Policy && v.Rule == e.Rule && v.Grant == e.Grant && e.Policy+e.Grant != ""
+	return v
+}
+
+func (e *Explanation) principalsClause(r *rule) ClauseVerdict {
+	f := e.facts
+	seen := f.somebody()
+	if len(f.who.groups) > 0 {
+		seen += ", in " + allOf(f.who.groups) + ","
+	}
+	return ClauseVerdict{Field: "principals", Truth: f.who.isAny(r.principals), Wanted: anyOf(r.src.Principals), Seen: seen}
+}
+
+func (e *Explanation) operationsClause(a *app, r *rule) ClauseVerdict {
+	c := ClauseVerdict{Field: "operations", Truth: False, Wanted: anyOf(r.src.Operations), Seen: "the request, which is no operation of the app,"}
+	if r.src.Roles != nil {
+		c.Field, c.Wanted = "roles", "in the role "+anyOf(r.src.Roles)
+	}
+	for _, op := range a.src.operations() {
+		if op.ID != e.Operation {
+			continue
+		}
+		c.Seen = "the operation " + op.ID + " (" + string(op.Access) + ")"
+		for _, s := range r.picks {
+			c.Truth = max(c.Truth, truthOf(s.picks(op)))
+		}
+	}
+	return c
+}
+
+// exemptionClause is there if an exemption bears on the principal: the first
+// that is sure, or else that may be.
+func (e *Explanation) exemptionClause(r *rule) (c ClauseVerdict, id string, ok bool) {
+	if r.unit == nil {
+		return c, "", false
+	}
+	exempt := False
+	for i := range r.unit.exemptions {
+		if t := r.unit.exemptions[i].eval(e.facts); t > exempt {
+			exempt, id = t, r.unit.exemptions[i].src.ID
+		}
+	}
+	return ClauseVerdict{
+		Field: "exemptions", Truth: not(exempt), Seen: e.facts.somebody(), Wanted: "without exemption from the guard-rail, but has " + id,
+	}, id, exempt != False
+}
+
+func not(t Truth) Truth { return False + True - t }

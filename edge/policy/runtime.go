@@ -1,0 +1,153 @@
+package policy
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/expression"
+)
+
+// runtimes lends what expressions are evaluated on. An expression's facts are
+// on the heap; a decision without expression has none there.
+type runtimes struct{ pool sync.Pool }
+
+func (p *runtimes) get(f *facts) *runtime {
+	r, ok := p.pool.Get().(*runtime)
+	if !ok {
+		r = new(runtime)
+	}
+	r.Request, r.who = f.Request, f.who
+	return r
+}
+
+func (p *runtimes) put(r *runtime) {
+	*r = runtime{}
+	p.pool.Put(r)
+}
+
+// runtime is a request as an expression sees it.
+type runtime struct {
+	Request
+	who *Principal
+}
+
+var _ expression.Facts = (*runtime)(nil)
+
+func (r *runtime) Text(field expression.Field) (string, bool) {
+	id := &r.who.identity
+	person := id.Kind == Person
+	switch field {
+	case expression.PrincipalKind:
+		return id.Kind.String(), true
+	case expression.PrincipalID:
+		return id.Subject, id.Subject != "" || id.Kind == Anonymous
+	case expression.PrincipalEmail:
+		return r.who.email, !person || r.who.email != "" || id.Email == ""
+	case expression.PrincipalDomain:
+		return r.who.domain, !person || r.who.domain != "" || id.Email == ""
+	case expression.PrincipalIDP:
+		return id.IDP, !person || id.IDP != ""
+	case expression.PrincipalServiceAccount:
+		return id.ServiceAccount, true
+	case expression.SessionACR:
+		return id.ACR, !person || id.ACR != ""
+	case expression.RequestMethod:
+		return r.Method, r.Method != ""
+	case expression.RequestHost:
+		return r.Host, r.Host != ""
+	case expression.RequestPath:
+		return r.Path, r.Path != ""
+	case expression.RequestOperation:
+		return r.Operation, true
+	case expression.SourceCountry:
+		return r.Country, r.Country != ""
+	}
+	return "", false
+}
+
+func (r *runtime) List(field expression.Field) ([]string, bool) {
+	id := &r.who.identity
+	switch field {
+	case expression.SessionAMR:
+		return id.AMR, id.Kind != Person || id.AMR != nil
+	case expression.DevicePosture:
+		if r.Device == nil || r.Device.Posture == nil {
+			return nil, false
+		}
+		var passed []string
+		for check, ok := range r.Device.Posture {
+			if ok {
+				passed = append(passed, check)
+			}
+		}
+		slices.Sort(passed)
+		return passed, true
+	}
+	return nil, false
+}
+
+func (r *runtime) Flag(field expression.Field) (v, known bool) {
+	if r.Device == nil {
+		return false, false
+	}
+	t := Unknown
+	switch field {
+	case expression.DeviceManaged:
+		t = r.Device.Managed
+	case expression.DeviceCompliant:
+		t = r.Device.Compliant
+	}
+	return t == True, t != Unknown
+}
+
+func (r *runtime) Time(field expression.Field) (time.Time, bool) {
+	var at time.Time
+	switch field {
+	case expression.Now:
+		at = r.Now
+	case expression.SessionAuthTime:
+		if r.who.identity.Kind == Person {
+			at = r.who.identity.AuthTime
+		}
+	case expression.DeviceReportedAt:
+		if r.Device != nil {
+			at = r.Device.ReportedAt
+		}
+	}
+	return at, !at.IsZero()
+}
+
+func (r *runtime) Address() (netip.Addr, bool) {
+	return normalAddress(r.SourceIP), r.SourceIP.IsValid()
+}
+
+func (r *runtime) InGroup(id string) Truth {
+	a, ok := r.who.directory.groups.ids[id]
+	if !ok {
+		return Unknown
+	}
+	return r.who.is(a)
+}
+
+// show writes a fact for people.
+func (r *runtime) show(field expression.Field) string {
+	if v, ok := r.Text(field); ok {
+		return quote(v)
+	}
+	if v, ok := r.List(field); ok {
+		return allOf(v)
+	}
+	if v, ok := r.Flag(field); ok {
+		return strconv.FormatBool(v)
+	}
+	if v, ok := r.Time(field); ok {
+		return instantText(v)
+	}
+	if v, ok := r.Address(); ok && field == expression.SourceIP {
+		return v.String()
+	}
+	return "unknown"
+}

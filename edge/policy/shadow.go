@@ -1,0 +1,34 @@
+package policy
+
+// Shadowed is what would be decided if a policy in [Shadow] mode were enforced
+// beside those that are.
+type Shadowed struct {
+	Policy  string
+	Outcome Outcome
+	Reason  Reason
+	Rule    string // of that policy, if it would decide
+}
+
+// Shadow appends what each shadow policy that reaches the app would change or
+// not, in order of ids. Where nothing is decided by rules (the app is closed,
+// the request is no operation), there is nothing to say.
+func (p *Program) Shadow(appID string, r *Request, dst []Shadowed) []Shadowed {
+	a, _ := p.apps.get(appID)
+	if a == nil || len(a.shadows) == 0 {
+		return dst
+	}
+	f := facts{Request: *r, app: appID, who: p.principal(r.Principal), runtimes: p.runtimes}
+	for i := range a.shadows {
+		op := a.shadows[i].operations[r.Operation]
+		if op == nil {
+			break
+		}
+		id := a.shadows[i].policy.src.ID
+		d, _ := op.decide(&f)
+		if d.Policy != id {
+			d.Rule = ""
+		}
+		dst = append(dst, Shadowed{Policy: id, Outcome: d.Outcome, Reason: d.Reason, Rule: d.Rule})
+	}
+	return dst
+}
