@@ -98,6 +98,13 @@ func decisionOf(d Decision) policytest.Decision {
 	}
 }
 
+func shadowOf(p *Program, app string, r *Request) (list []policytest.Shadowed) {
+	for _, s := range p.Shadow(app, r, nil) {
+		list = append(list, policytest.Shadowed{Policy: s.Policy, Outcome: s.Outcome.String(), Reason: string(s.Reason), Rule: s.Rule})
+	}
+	return list
+}
+
 // A field of a source that worlds have not is a field that no table is about.
 func TestWorldsHaveAllOfASource(t *testing.T) {
 	t.Parallel()

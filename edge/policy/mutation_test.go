@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sallyport-iap/sallyport/edge/policy/policytest"
 	"github.com/sallyport-iap/sallyport/edge/policy/reference"
 )
@@ -153,7 +155,7 @@ func catches(t *testing.T, c policytest.Case, m mutant) bool {
 	}
 	r := requestOf(&c.Request)
 	r.Principal = program.Resolve(identityOf(&c.Request.Who))
-	return decisionOf(program.Decide(c.Request.App, &r)) != c.Want
+	return decisionOf(program.Decide(c.Request.App, &r)) != c.Want || !cmp.Equal(shadowOf(program, c.Request.App, &r), c.Shadow)
 }
 
 // copied is a copy that shares nothing which can be changed.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/policytest"
@@ -160,6 +161,8 @@ func (tr *trial) ask(turn int64) {
 	case 5:
 		same("recompiled by steps = compiled from scratch", tr.recompiled, tr.recompiled.who[i])
 		same("a principal of another program is seen anew", tr.recompiled, tr.engine.who[i])
+	case 6:
+		tr.explain(&q, i, d)
 	case 7:
 		tr.lasts(&q, i, d)
 	}
@@ -168,6 +171,54 @@ func (tr *trial) ask(turn int64) {
 func withoutTime(d Decision) policytest.Decision {
 	d.ValidUntil = time.Time{}
 	return decisionOf(d)
+}
+
+// explain checks an explanation, rule by rule and clause by clause, and what
+// shadows are said to change.
+func (tr *trial) explain(q *policytest.Request, i int, d Decision) {
+	tr.t.Helper()
+	r := requestOf(q)
+	r.Principal = tr.engine.who[i]
+	e := tr.engine.Explain(q.App, &r)
+	tr.count["what is explained is what is decided"]++
+	if decisionOf(e.Decision) != decisionOf(d) {
+		tr.fail(q, "explained otherwise", decisionOf(d), decisionOf(e.Decision))
+	}
+	tr.count["each clause that is explained = reference"]++
+	if diff := cmp.Diff(tr.referee.Rulings(tr.world, q), rulingsOf(e), cmpopts.SortSlices(byField)); diff != "" {
+		tr.t.Fatalf("%s\n%s\nclauses: -reference +engine\n%s", show(tr.world), show(q), diff)
+	}
+	tr.count["shadows = reference"]++
+	if diff := cmp.Diff(tr.referee.Shadow(tr.world, q), shadowOf(tr.engine.Program, q.App, &r)); diff != "" {
+		tr.t.Fatalf("%s\n%s\nshadows: -reference +engine\n%s", show(tr.world), show(q), diff)
+	}
+}
+
+// byField: an explanation lists clauses in the order of fields, a reason is taken
+// in the order of the specification.
+func byField(a, b reference.Clause) int { return strings.Compare(a.Field, b.Field) }
+
+// rulingsOf is what an explanation says of the enforced rules of the operation.
+func rulingsOf(e *Explanation) (list []reference.Ruling) {
+	verdicts := map[Truth]reference.Verdict{False: reference.No, Unknown: reference.Unknown, True: reference.Yes}
+	for _, r := range e.Rules {
+		ruling := reference.Ruling{Policy: r.Policy, Rule: r.Rule, Grant: r.Grant, Scope: verdicts[r.Scope]}
+		covers := false
+		for _, c := range r.Clauses {
+			field := strings.TrimPrefix(c.Field, "conditions.")
+			switch field {
+			case "principals", "exemptions":
+			case "operations", "roles":
+				covers = c.Truth == True
+			default:
+				ruling.Clauses = append(ruling.Clauses, reference.Clause{Field: field, Verdict: verdicts[c.Truth]})
+			}
+		}
+		if covers && r.Mode == Enforced {
+			list = append(list, ruling)
+		}
+	}
+	return list
 }
 
 // lasts checks that a decision holds until its end, and that its end comes.

@@ -40,6 +40,12 @@ func TestTables(t *testing.T) {
 			if diff := cmp.Diff(c.Want, decisionOf(program.Decide(c.Request.App, &r))); diff != "" {
 				t.Errorf("%s:%d: %s\n-want +got\n%s", c.File, c.Line, c.Text, diff)
 			}
+			if diff := cmp.Diff(c.Shadow, shadowOf(program, c.Request.App, &r)); diff != "" {
+				t.Errorf("%s:%d: %s\nshadow: -want +got\n%s", c.File, c.Line, c.Text, diff)
+			}
+			if diff := cmp.Diff(c.Want, decisionOf(program.Explain(c.Request.App, &r).Decision)); diff != "" {
+				t.Errorf("%s:%d: %s\nexplained: -want +got\n%s", c.File, c.Line, c.Text, diff)
+			}
 		}
 	}
 }
