@@ -28,7 +28,7 @@ func (a *app) decide(f *facts) (d Decision, step int) {
 	case a.refusal != "":
 		return Decision{Reason: a.refusal}, 0
 	}
-	if op := a.operations[f.Operation]; op != nil {
+	if op := a.operations.get(f.Operation); op != nil {
 		return op.decide(f)
 	}
 	if f.stranger() {
@@ -40,19 +40,20 @@ func (a *app) decide(f *facts) (d Decision, step int) {
 // decide is the decision procedure. Step 1, a credential that is not valid, was
 // answered before there was a principal.
 func (op *operation) decide(f *facts) (d Decision, step int) {
+	rules := candidates{blocks: op.blocks, who: f.who}
 	// 2. A DENY counts.
-	if r := op.denied(f); r != nil {
+	if r := rules.denied(f); r != nil {
 		return f.refuse(DenyRule, r), 2
 	}
 	// 3. A REQUIRE fails on a clause that no sign-in can change.
-	unmet := op.unmet(f)
+	unmet := rules.unmet(f)
 	if r := unmet.lasting; r != nil {
 		return f.refuse(why(r.lasting, f), r), 3
 	}
 	// 4. An ALLOW counts and every REQUIRE in scope holds.
 	var allow, nearly *rule
 	if unmet.signIn == nil {
-		allow, nearly = op.allowed(f)
+		allow, nearly = rules.allowed(f)
 	}
 	if allow != nil && unmet.stepUp.rule == nil {
 		return f.allow(allow), 4
@@ -91,7 +92,7 @@ func (f *facts) allow(r *rule) Decision {
 	switch {
 	case r.grant != nil:
 		d.Reason = AllowGrant
-	case r.principals[0] == anyone:
+	case r.public:
 		d.Reason = AllowPublic
 	}
 	return d.by(r)
@@ -116,6 +117,6 @@ func (d Decision) by(r *rule) Decision {
 		d.Grant = r.grant.ID
 		return d
 	}
-	d.Policy, d.Rule = r.unit.src.ID, r.src.ID
+	d.Policy, d.Rule = r.policy, r.id
 	return d
 }

@@ -1,12 +1,11 @@
 package policy
 
-// What the rules of an operation come to, by effect. Rules that the index does
-// not name have a scope that is false.
+// What the rules of an operation come to, by effect. Those that are no candidates
+// have a scope that is false (or, of an ALLOW, that is not true).
 
 // denied returns the first DENY that counts: none of its clauses is false.
-func (op *operation) denied(f *facts) *rule {
-	deny := candidates{index: op.deny, who: f.who, maybe: true}
-	for r := deny.next(); r != nil; r = deny.next() {
+func (c *candidates) denied(f *facts) *rule {
+	for r := c.next(denies); r != nil; r = c.next(denies) {
 		if r.inScope(f) && hold(r.lasting, f) != False && hold(r.signIn, f) != False && hold(r.stepUp, f) != False {
 			return r
 		}
@@ -22,9 +21,8 @@ type unmet struct {
 	stepUp  stepUp // all that fail on nothing but clauses that a step-up can change
 }
 
-func (op *operation) unmet(f *facts) (u unmet) {
-	require := candidates{index: op.require, who: f.who, maybe: true}
-	for r := require.next(); r != nil; r = require.next() {
+func (c *candidates) unmet(f *facts) (u unmet) {
+	for r := c.next(requires); r != nil; r = c.next(requires) {
 		switch {
 		case !r.inScope(f):
 		case hold(r.lasting, f) != True:
@@ -44,10 +42,9 @@ func (op *operation) unmet(f *facts) (u unmet) {
 // allowed returns the first ALLOW that counts: all its clauses are true. If none
 // does, nearly is one that would after a step-up: the first that can still be
 // asked for, else the first.
-func (op *operation) allowed(f *facts) (counts, nearly *rule) {
-	allow := candidates{index: op.allow, who: f.who}
+func (c *candidates) allowed(f *facts) (counts, nearly *rule) {
 	possible := false
-	for r := allow.next(); r != nil; r = allow.next() {
+	for r := c.next(allows); r != nil; r = c.next(allows) {
 		if hold(r.lasting, f) != True || hold(r.signIn, f) != True {
 			continue
 		}

@@ -16,11 +16,8 @@ type exemption struct {
 // still not false when exemptions are taken from it. An exemption that is not
 // sure takes nothing.
 func (r *rule) inScope(f *facts) bool {
-	if r.unit == nil {
-		return true
-	}
-	for i := range r.unit.exemptions {
-		if r.unit.exemptions[i].eval(f) == True {
+	for i := range r.exemptions {
+		if r.exemptions[i].eval(f) == True {
 			return false
 		}
 	}

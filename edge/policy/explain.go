@@ -131,13 +131,10 @@ func (e *Explanation) operationsClause(a *app, r *rule) ClauseVerdict {
 // exemptionClause is there if an exemption bears on the principal: the first
 // that is sure, or else that may be.
 func (e *Explanation) exemptionClause(r *rule) (c ClauseVerdict, id string, ok bool) {
-	if r.unit == nil {
-		return c, "", false
-	}
 	exempt := False
-	for i := range r.unit.exemptions {
-		if t := r.unit.exemptions[i].eval(e.facts); t > exempt {
-			exempt, id = t, r.unit.exemptions[i].src.ID
+	for i := range r.exemptions {
+		if t := r.exemptions[i].eval(e.facts); t > exempt {
+			exempt, id = t, r.exemptions[i].src.ID
 		}
 	}
 	return ClauseVerdict{

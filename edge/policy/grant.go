@@ -94,7 +94,7 @@ func (c *compiler) newGrant(src *Grant) *grantUnit {
 		Conditions: Conditions{NotBefore: src.NotBefore, NotAfter: src.NotAfter},
 	}
 	u.rule = &rule{
-		grant: src, src: written,
+		grant: src, src: written, effect: allows,
 		principals: c.principals(src.Principals, at), picks: c.picks(src.Roles, src.Operations, at), requirement: c.requirement(written, at),
 	}
 	c.reportOperations(at, src.Operations, c.missingOperations([]string{src.App}, []Rule{*written}), []string{src.App})

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -99,9 +100,9 @@ func (c *compiler) checkOperationName(at path, field, name string) {
 
 // place puts rules, in order, to the operations that they are for. Operations
 // that the same rules are for share what is made of them.
-func (a *app) place(rules []*rule) map[string]*operation {
+func (a *app) place(rules []*rule) operations {
 	list := a.src.operations()
-	placed, shared := make(map[string]*operation, len(list)), map[string]*operation{}
+	placed, shared := make(operations, 0, len(list)), map[string]*operation{}
 	pattern := make([]byte, (len(rules)+7)/8)
 	for _, op := range list {
 		clear(pattern)
@@ -113,30 +114,23 @@ func (a *app) place(rules []*rule) map[string]*operation {
 		if shared[string(pattern)] == nil {
 			shared[string(pattern)] = newOperation(rules, pattern)
 		}
-		placed[op.ID] = shared[string(pattern)]
+		placed = append(placed, namedOperation{op.ID, shared[string(pattern)]})
 	}
+	slices.SortFunc(placed, func(a, b namedOperation) int { return strings.Compare(a.id, b.id) })
 	return placed
 }
 
 func newOperation(rules []*rule, pattern []byte) *operation {
-	var deny, require, allow []*rule
-	op := &operation{}
+	var list []*rule
 	for i, r := range rules {
-		if pattern[i/8]&(1<<(i%8)) == 0 {
-			continue
-		}
-		switch r.src.Effect {
-		case DenyEffect:
-			deny = append(deny, r)
-		case RequireEffect:
-			require = append(require, r)
-		case AllowEffect:
-			allow = append(allow, r)
-			if op.hint == nil && r.src.Remediation != "" {
-				op.hint = r
-			}
+		if pattern[i/8]&(1<<(i%8)) != 0 {
+			list = append(list, r)
 		}
 	}
-	op.deny, op.require, op.allow = newIndex(deny), newIndex(require), newIndex(allow)
+	slices.SortStableFunc(list, func(a, b *rule) int { return cmp.Compare(a.effect, b.effect) })
+	op := &operation{blocks: newBlocks(list)}
+	if i := slices.IndexFunc(list, func(r *rule) bool { return r.effect == allows && r.src.Remediation != "" }); i >= 0 {
+		op.hint = list[i]
+	}
 	return op
 }

@@ -1,5 +1,7 @@
 package policy
 
+import "sort"
+
 // Program is a compiled [Source]. It is immutable and safe for concurrent use.
 type Program struct {
 	apps      table[*app] // by id
@@ -38,7 +40,7 @@ type app struct {
 	policies   []*policyUnit // in order of ids
 	grants     []*grantUnit  // in order of ids
 	refusal    Reason        // of every request, or ""
-	operations map[string]*operation
+	operations operations
 	shadows    []shadow
 	usage      usage
 }
@@ -46,37 +48,56 @@ type app struct {
 // shadow is a policy that is judged beside the enforced ones.
 type shadow struct {
 	policy     *policyUnit
-	operations map[string]*operation
+	operations operations
+}
+
+// operations is in order of ids.
+type operations []namedOperation
+
+type namedOperation struct {
+	id string
+	*operation
+}
+
+// get returns nil if there is none.
+func (list operations) get(id string) *operation {
+	i := sort.Search(len(list), func(i int) bool { return list[i].id >= id })
+	if i == len(list) || list[i].id != id {
+		return nil
+	}
+	return list[i].operation
 }
 
 // operation is the rules that can matter for an operation. Operations of an app
 // that the same rules are for share one.
 type operation struct {
-	deny, require, allow index
-	hint                 *rule // the first ALLOW that has a remediation
+	blocks []block
+	hint   *rule // the first ALLOW that has a remediation
 }
 
 // rule is a compiled [Rule], or a [Grant] in the form of one.
 type rule struct {
+	requirement
+	exemptions []exemption // of a guard-rail
+	policy, id string
+	effect     effect
+	public     bool // it names anyone
+
+	src        *Rule
 	unit       *policyUnit // nil for a grant
 	grant      *Grant
-	src        *Rule
 	principals []atom // in order
 	picks      []selector
-	requirement
 }
 
-// order compares rules by policy id, then rule id, bytewise; grants follow.
-func (r *rule) before(o *rule) bool {
-	switch {
-	case r.grant != nil || o.grant != nil:
-		return r.grant == nil || o.grant != nil && r.grant.ID < o.grant.ID
-	case r.unit != o.unit:
-		return r.unit.src.ID < o.unit.src.ID
-	default:
-		return r.src.ID < o.src.ID
-	}
-}
+// effect is an [Effect], in the order of the decision procedure.
+type effect int8
+
+const (
+	denies effect = iota
+	requires
+	allows
+)
 
 // ClosedApps returns the ids of the apps that are closed because something
 // about them was not understood, in order.

@@ -19,7 +19,7 @@ func (p *Program) Shadow(appID string, r *Request, dst []Shadowed) []Shadowed {
 	}
 	f := facts{Request: *r, app: appID, who: p.principal(r.Principal), runtimes: p.runtimes}
 	for i := range a.shadows {
-		op := a.shadows[i].operations[r.Operation]
+		op := a.shadows[i].operations.get(r.Operation)
 		if op == nil {
 			break
 		}

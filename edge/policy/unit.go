@@ -146,7 +146,7 @@ func (c *compiler) rules(u *policyUnit) {
 }
 
 func (c *compiler) rule(u *policyUnit, src *Rule, at path, missing map[string]bool) *rule {
-	r := &rule{unit: u, src: src}
+	r := &rule{unit: u, src: src, policy: u.src.ID, id: src.ID, exemptions: u.exemptions, effect: effectOf(src.Effect)}
 	switch {
 	case src.Effect != AllowEffect && src.Effect != DenyEffect && src.Effect != RequireEffect:
 		c.report(at, "effect", ProblemInvalid, "an effect is ALLOW, DENY or REQUIRE")
@@ -154,6 +154,7 @@ func (c *compiler) rule(u *policyUnit, src *Rule, at path, missing map[string]bo
 		c.report(at, "effect", ProblemInvalid, "a policy that selects by labels refuses and requires; to allow, name the apps")
 	}
 	r.principals = c.principals(src.Principals, at)
+	r.public = slices.Contains(r.principals, anyone)
 	r.picks = c.picks(src.Roles, src.Operations, at)
 	c.reportOperations(at, src.Operations, missing, u.src.Apps)
 	r.requirement = c.requirement(src, at)
@@ -169,4 +170,16 @@ func (c *compiler) checkText(at path, field, text string) {
 	if len(text) > maxText {
 		c.report(at, field, ProblemInvalid, "a text has at most %d bytes; this has %d", maxText, len(text))
 	}
+}
+
+// effectOf takes what is not understood for a DENY; nothing reads it, because
+// its apps are closed.
+func effectOf(e Effect) effect {
+	switch e {
+	case AllowEffect:
+		return allows
+	case RequireEffect:
+		return requires
+	}
+	return denies
 }
