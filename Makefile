@@ -24,10 +24,12 @@ TETHER := .ci/tether
 # The packages that `make unit`, `make bench` and `make lint` look at.
 PKG ?= ./...
 FUZZTIME ?= 3s
+N ?= 1000000
+SEED ?= 1
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^##@/ { print substr($$0, 5) ":" } /^[a-z0-9-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@/ { print substr($$0, 5) ":" } /^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Run
 
@@ -67,6 +69,11 @@ unit: ## Run the Go tests with the race detector (PKG=./edge/...)
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for a moment (FUZZTIME=1m)
 	@.ci/fuzz $(FUZZTIME)
+
+# The same N and SEED make the same pairs: a run that found something can be run again.
+.PHONY: policy-properties
+policy-properties: ## Decide random (policy, request) pairs by the engine and by the reference (N=100000000 SEED=2)
+	@GOGC=400 go test ./edge/policy -run '^TestProperties$$' -count 1 -timeout 0 -v -pairs $(N) -seed $(SEED)
 
 .PHONY: e2e
 e2e: build web/node_modules ## Run the browser tests against the whole product
