@@ -14,7 +14,7 @@ func Nearest(word string, candidates []string) string {
 		if c == word || len(c) > 256 {
 			continue
 		}
-		d := levenshtein.Distance(word, c, levenshtein.NewParams().MaxCost(bestDistance))
+		d := levenshtein.Distance(word, c, nil) // not MaxCost: with it far words come out near
 		if d < bestDistance || d == bestDistance && best != "" && c < best {
 			best, bestDistance = c, d
 		}

@@ -8,7 +8,7 @@ import (
 
 func TestNearest(t *testing.T) {
 	t.Parallel()
-	groups := []string{"engineering", "admins", "sales", "ops"}
+	groups := []string{"engineering", "admins", "sales", "ops", "iran"}
 	for word, want := range map[string]string{
 		"enginering":  "engineering",
 		"Engineering": "engineering",
@@ -18,6 +18,7 @@ func TestNearest(t *testing.T) {
 		"marketing":   "",
 		"":            "",
 		"xyz":         "",
+		"local":       "",
 	} {
 		if got := controlplane.Nearest(word, groups); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
