@@ -114,6 +114,37 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// Whoever revokes in an incident looks at the list next: what is dead must not be listed as alive.
+func TestSessionsEndWithWhatTheyAreOf(t *testing.T) {
+	t.Parallel()
+	for _, subject := range []string{"session:s_0", "user:ann@acme.test", "user:of-ann", "idp:demo", "tenant"} {
+		t.Run(subject, func(t *testing.T) {
+			t.Parallel()
+			s := setup(t)
+			s.acme.must(t, "ConfigService/Apply", apply(everything(), nil))
+			s.signIn(t, "acme", "s_0", "ann@acme.test", time.Now().Add(-time.Minute))
+			live := func() int {
+				return len(call(t, s.acme.sessions.ListSessions, &v1.ListSessionsRequest{Parent: "tenants/acme"}).GetSessions())
+			}
+			if subject == "user:of-ann" {
+				subject = call(t, s.acme.sessions.GetSession, &v1.GetSessionRequest{Name: "tenants/acme/sessions/s_0"}).GetPrincipal()
+			}
+			if live() != 1 {
+				t.Fatal("there is no session to begin with")
+			}
+			call(t, s.acme.revocations.CreateRevocation, &v1.CreateRevocationRequest{Parent: "tenants/acme", Revocation: &v1.Revocation{Subject: subject}})
+			one := call(t, s.acme.sessions.GetSession, &v1.GetSessionRequest{Name: "tenants/acme/sessions/s_0"})
+			if live() != 0 || one.GetEndTime() == nil || one.GetEndReason() != "revoked" {
+				t.Errorf("after the revocation of %s %d are live, and this is %v", subject, live(), one)
+			}
+			s.signIn(t, "acme", "s_1", "ann@acme.test", time.Now().Add(time.Minute))
+			if live() != 1 {
+				t.Error("a session that began after the revocation is not listed")
+			}
+		})
+	}
+}
+
 func TestRevocations(t *testing.T) {
 	t.Parallel()
 	s := setup(t)

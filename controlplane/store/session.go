@@ -32,6 +32,17 @@ type Session struct {
 	Hosts      []string
 }
 
+// listedSession is a session as the lists show it: ended also when a revocation that came after its beginning is of it,
+// of its person or provider, or of everybody. That is found when it is read, so that a revocation waits for no list.
+const listedSession = `(
+	SELECT s.tenant_uid, sid, principal, email, idp, began_at, began_ip, began_edge, seen_at, s.expires_at, coalesce(ended_at, revoked_at) AS ended_at,
+		CASE WHEN ended_at IS NULL AND revoked_at IS NOT NULL THEN 'revoked' ELSE end_reason END AS end_reason, hosts
+	FROM session s LEFT JOIN LATERAL (
+		SELECT min(r.created_at) AS revoked_at FROM revocation r
+		WHERE r.tenant_uid = s.tenant_uid AND r.created_at >= s.began_at AND r.subject = ANY (ARRAY['tenant', 'session:' || s.sid, s.principal,
+			'email:' || lower(s.email), 'idp:' || (SELECT p.uid FROM resource p WHERE p.tenant_uid = s.tenant_uid AND p.kind = 'IdentityProvider' AND p.id = s.idp)])
+	) AS revocations ON true) AS listed`
+
 const sessionColumns = `sid, principal, email, idp, began_at, began_ip, began_edge, seen_at, expires_at, ended_at, end_reason, hosts`
 
 func scanSession(row pgx.CollectableRow) (Session, error) {
@@ -44,7 +55,7 @@ func scanSession(row pgx.CollectableRow) (Session, error) {
 
 // Session returns one; what is not there is NotFound.
 func (tx *TenantTx) Session(sid string) (*Session, error) {
-	rows, err := tx.pg.Query(tx.ctx, `SELECT `+sessionColumns+` FROM session WHERE tenant_uid = $1 AND sid = $2`, tx.head.TenantUID, sid)
+	rows, err := tx.pg.Query(tx.ctx, `SELECT `+sessionColumns+` FROM `+listedSession+` WHERE tenant_uid = $1 AND sid = $2`, tx.head.TenantUID, sid)
 	if err != nil {
 		return nil, fmt.Errorf("read session: %w", err)
 	}
@@ -66,7 +77,7 @@ type SessionQuery struct {
 
 // Sessions lists sessions, newest first.
 func (tx *TenantTx) Sessions(q SessionQuery) ([]Session, error) {
-	rows, err := tx.pg.Query(tx.ctx, `SELECT `+sessionColumns+` FROM session
+	rows, err := tx.pg.Query(tx.ctx, `SELECT `+sessionColumns+` FROM `+listedSession+`
 		WHERE tenant_uid = @tenant AND (@principal = '' OR principal = @principal OR lower(email) = lower(@principal))
 			AND (@show_ended OR (ended_at IS NULL AND expires_at > now()))
 			AND (@after_sid = '' OR began_at < @after_time OR (began_at = @after_time AND sid > @after_sid))
