@@ -4,7 +4,7 @@ package policy
 // resolved again, which costs time but is never wrong.
 func (p *Program) Decide(appID string, r *Request) Decision {
 	a, _ := p.apps.get(appID)
-	f := facts{Request: *r, app: appID, who: p.principal(r.Principal), runtimes: p.runtimes}
+	f := facts{Request: *r, app: appID, who: p.principal(r.Principal), lending: p.lending}
 	d, _ := a.decide(&f)
 	return d
 }

@@ -46,7 +46,7 @@ type ClauseVerdict struct {
 // Explain is Decide, and says why: for each rule that reaches the app, in order
 // of policy id and rule id, what it came to, clause by clause.
 func (p *Program) Explain(appID string, r *Request) *Explanation {
-	f := &facts{Request: *r, app: appID, who: p.principal(r.Principal), runtimes: p.runtimes}
+	f := &facts{Request: *r, app: appID, who: p.principal(r.Principal), lending: p.lending}
 	e := &Explanation{Who: f.somebody(), App: appID, Operation: r.Operation, Groups: f.who.groups, facts: f}
 	a, _ := p.apps.get(appID)
 	var step int

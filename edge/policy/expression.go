@@ -21,9 +21,9 @@ func (c *expressionCondition) eval(f *facts) Truth {
 	if c.timely && !f.Now.IsZero() {
 		f.changes(f.Now.Add(expressionAge))
 	}
-	r := f.runtimes.get(f)
+	r := f.lending.get(f)
 	t := c.compiled.Eval(r)
-	f.runtimes.put(r)
+	f.lending.put(r)
 	return t
 }
 
@@ -33,7 +33,7 @@ func (c *expressionCondition) wanted() string { return "such that " + c.compiled
 
 // seen lists the facts that the expression reads.
 func (c *expressionCondition) seen(f *facts) string {
-	r := &runtime{f.Request, f.who}
+	r := &expressionFacts{f.Request, f.who}
 	var parts []string
 	for _, field := range c.compiled.Reads() {
 		if field == expression.PrincipalGroups {

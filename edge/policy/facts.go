@@ -8,7 +8,7 @@ type facts struct {
 	Request  // a copy: expressions keep theirs on the heap, and where a pointer leads would be there too
 	app      string
 	who      *Principal
-	runtimes *runtimes // of expressions
+	lending *lending // of expressions
 	until    time.Time
 }
 

@@ -7,7 +7,7 @@ type Program struct {
 	apps      table[*app] // by id
 	directory *directory
 	stranger  *Principal
-	runtimes  *runtimes
+	lending  *lending
 
 	// What the next program is made of, where nothing has changed.
 	source         Source // lists in order of ids

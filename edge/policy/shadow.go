@@ -17,7 +17,7 @@ func (p *Program) Shadow(appID string, r *Request, dst []Shadowed) []Shadowed {
 	if a == nil || len(a.shadows) == 0 {
 		return dst
 	}
-	f := facts{Request: *r, app: appID, who: p.principal(r.Principal), runtimes: p.runtimes}
+	f := facts{Request: *r, app: appID, who: p.principal(r.Principal), lending: p.lending}
 	for i := range a.shadows {
 		op := a.shadows[i].operations.get(r.Operation)
 		if op == nil {

@@ -10,33 +10,33 @@ import (
 	"github.com/sallyport-iap/sallyport/edge/policy/expression"
 )
 
-// runtimes lends what expressions are evaluated on. An expression's facts are
+// lending lends what expressions are evaluated on. An expression's facts are
 // on the heap; a decision without expression has none there.
-type runtimes struct{ pool sync.Pool }
+type lending struct{ pool sync.Pool }
 
-func (p *runtimes) get(f *facts) *runtime {
-	r, ok := p.pool.Get().(*runtime)
+func (p *lending) get(f *facts) *expressionFacts {
+	r, ok := p.pool.Get().(*expressionFacts)
 	if !ok {
-		r = new(runtime)
+		r = new(expressionFacts)
 	}
 	r.Request, r.who = f.Request, f.who
 	return r
 }
 
-func (p *runtimes) put(r *runtime) {
-	*r = runtime{}
+func (p *lending) put(r *expressionFacts) {
+	*r = expressionFacts{}
 	p.pool.Put(r)
 }
 
-// runtime is a request as an expression sees it.
-type runtime struct {
+// expressionFacts is a request as an expression sees it.
+type expressionFacts struct {
 	Request
 	who *Principal
 }
 
-var _ expression.Facts = (*runtime)(nil)
+var _ expression.Facts = (*expressionFacts)(nil)
 
-func (r *runtime) Text(field expression.Field) (string, bool) {
+func (r *expressionFacts) Text(field expression.Field) (string, bool) {
 	id := &r.who.identity
 	person := id.Kind == Person
 	switch field {
@@ -68,7 +68,7 @@ func (r *runtime) Text(field expression.Field) (string, bool) {
 	return "", false
 }
 
-func (r *runtime) List(field expression.Field) ([]string, bool) {
+func (r *expressionFacts) List(field expression.Field) ([]string, bool) {
 	id := &r.who.identity
 	switch field {
 	case expression.SessionAMR:
@@ -89,7 +89,7 @@ func (r *runtime) List(field expression.Field) ([]string, bool) {
 	return nil, false
 }
 
-func (r *runtime) Flag(field expression.Field) (v, known bool) {
+func (r *expressionFacts) Flag(field expression.Field) (v, known bool) {
 	if r.Device == nil {
 		return false, false
 	}
@@ -103,7 +103,7 @@ func (r *runtime) Flag(field expression.Field) (v, known bool) {
 	return t == True, t != Unknown
 }
 
-func (r *runtime) Time(field expression.Field) (time.Time, bool) {
+func (r *expressionFacts) Time(field expression.Field) (time.Time, bool) {
 	var at time.Time
 	switch field {
 	case expression.Now:
@@ -120,11 +120,11 @@ func (r *runtime) Time(field expression.Field) (time.Time, bool) {
 	return at, !at.IsZero()
 }
 
-func (r *runtime) Address() (netip.Addr, bool) {
+func (r *expressionFacts) Address() (netip.Addr, bool) {
 	return normalAddress(r.SourceIP), r.SourceIP.IsValid()
 }
 
-func (r *runtime) InGroup(id string) Truth {
+func (r *expressionFacts) InGroup(id string) Truth {
 	a, ok := r.who.directory.groups.ids[id]
 	if !ok {
 		return Unknown
@@ -133,7 +133,7 @@ func (r *runtime) InGroup(id string) Truth {
 }
 
 // show writes a fact for people.
-func (r *runtime) show(field expression.Field) string {
+func (r *expressionFacts) show(field expression.Field) string {
 	if v, ok := r.Text(field); ok {
 		return quote(v)
 	}
