@@ -88,7 +88,7 @@ func newCompiler(before *Program, s Source) *compiler {
 			Policies: c.policies.list, Grants: c.grants.list, Providers: s.Providers, ServiceAccounts: s.ServiceAccounts,
 		},
 		directory: &directory{},
-		lending:  &lending{},
+		lending:   &lending{},
 		usage:     before.usage,
 		compact:   before.compact,
 		whole:     !c.ambiguous(),

@@ -50,14 +50,23 @@ func eval(c condition, f *facts) Truth {
 // requirement is the conditions of a rule, by who could change them, and in the
 // order in which they are told.
 type requirement struct {
-	lasting []condition // nobody: network, country, time, device, expression
-	signIn  []condition // another sign-in: provider, group
-	stepUp  []condition // a step-up of this one: age, class and methods of authentication
+	all []condition
+	// Where those begin that a sign-in, and that a step-up can change.
+	firstSignIn, firstStepUp uint8
 }
+
+// Nobody can change network, country, time, device and expression.
+func (q *requirement) lasting() []condition { return q.all[:q.firstSignIn] }
+
+// Another sign-in can change provider and group.
+func (q *requirement) signIn() []condition { return q.all[q.firstSignIn:q.firstStepUp] }
+
+// A step-up of this sign-in can change its age, class and methods.
+func (q *requirement) stepUp() []condition { return q.all[q.firstStepUp:] }
 
 // conditions returns all of them, in the order of their fields.
 func (q *requirement) conditions() []condition {
-	list := slices.Concat(q.lasting, q.signIn, q.stepUp)
+	list := slices.Clone(q.all)
 	slices.SortStableFunc(list, func(a, b condition) int {
 		return cmp.Compare(slices.Index(fields, a.field()), slices.Index(fields, b.field()))
 	})
@@ -102,29 +111,26 @@ func (c *Conditions) none() bool {
 // requirement compiles what a rule requires.
 func (c *compiler) requirement(src *Rule, at path) (q requirement) {
 	s := &src.Conditions
-	add := func(list *[]condition, compiled condition) {
-		if compiled != nil {
-			*list = append(*list, compiled)
-		}
-	}
-	add(&q.lasting, c.networks(s.SourceCIDRs, at))
-	add(&q.lasting, c.countries(s.Countries, at))
-	add(&q.lasting, c.windows(s.TimeWindows, at))
-	if !s.NotBefore.IsZero() {
-		add(&q.lasting, &startCondition{s.NotBefore})
-	}
-	if !s.NotAfter.IsZero() {
-		add(&q.lasting, &endCondition{s.NotAfter})
-		if !s.NotBefore.Before(s.NotAfter) {
-			c.report(at, "conditions.not_after", ProblemInvalid, "not_after is later than not_before")
-		}
-	}
-	add(&q.lasting, c.device(s.Device, at))
-	add(&q.lasting, c.expression(src.Expression, at))
-	add(&q.signIn, c.providersOf(s.IDPs, at))
-	add(&q.signIn, c.membersOf(s.MembersOf, at))
-	add(&q.stepUp, c.maxAuthAge(s.MaxAuthAge, at))
-	add(&q.stepUp, c.classes(s.RequiredACR, at))
-	add(&q.stepUp, c.methods(s.RequiredAMR, at))
+	q.add(c.networks(s.SourceCIDRs, at))
+	q.add(c.countries(s.Countries, at))
+	q.add(c.windows(s.TimeWindows, at))
+	q.add(c.notBefore(s))
+	q.add(c.notAfter(s, at))
+	q.add(c.device(s.Device, at))
+	q.add(c.expression(src.Expression, at))
+	q.firstSignIn = uint8(len(q.all))
+	q.add(c.providersOf(s.IDPs, at))
+	q.add(c.membersOf(s.MembersOf, at))
+	q.firstStepUp = uint8(len(q.all))
+	q.add(c.maxAuthAge(s.MaxAuthAge, at))
+	q.add(c.classes(s.RequiredACR, at))
+	q.add(c.methods(s.RequiredAMR, at))
+	q.all = slices.Clip(q.all)
 	return q
+}
+
+func (q *requirement) add(c condition) {
+	if c != nil {
+		q.all = append(q.all, c)
+	}
 }

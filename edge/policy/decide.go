@@ -40,7 +40,7 @@ func (a *app) decide(f *facts) (d Decision, step int) {
 // decide is the decision procedure. Step 1, a credential that is not valid, was
 // answered before there was a principal.
 func (op *operation) decide(f *facts) (d Decision, step int) {
-	rules := candidates{blocks: op.blocks, who: f.who}
+	rules := op.candidates(f.who)
 	// 2. A DENY counts.
 	if r := rules.denied(f); r != nil {
 		return f.refuse(DenyRule, r), 2
@@ -48,7 +48,7 @@ func (op *operation) decide(f *facts) (d Decision, step int) {
 	// 3. A REQUIRE fails on a clause that no sign-in can change.
 	unmet := rules.unmet(f)
 	if r := unmet.lasting; r != nil {
-		return f.refuse(why(r.lasting, f), r), 3
+		return f.refuse(why(r.lasting(), f), r), 3
 	}
 	// 4. An ALLOW counts and every REQUIRE in scope holds.
 	var allow, nearly *rule
@@ -76,15 +76,11 @@ func (op *operation) decide(f *facts) (d Decision, step int) {
 	// 7. Denied.
 	switch {
 	case unmet.signIn != nil:
-		return f.refuse(why(unmet.signIn.signIn, f), unmet.signIn), 7
+		return f.refuse(why(unmet.signIn.signIn(), f), unmet.signIn), 7
 	case unmet.stepUp.rule != nil && f.machine():
 		return f.refuse(StepUpUnsatisfied, unmet.stepUp.rule), 7
 	}
-	d = Decision{Reason: DenyNoRule, ValidUntil: f.until}
-	if op.hint != nil {
-		d.Remediation = op.hint.src.Remediation
-	}
-	return d, 7
+	return Decision{Reason: DenyNoRule, Remediation: op.hint, ValidUntil: f.until}, 7
 }
 
 func (f *facts) allow(r *rule) Decision {
@@ -101,7 +97,7 @@ func (f *facts) allow(r *rule) Decision {
 func (f *facts) refuse(why Reason, r *rule) Decision {
 	d := Decision{Reason: why, ValidUntil: f.until}.by(r)
 	if !f.stranger() {
-		d.Remediation = r.src.Remediation
+		d.Remediation = r.remediation
 	}
 	return d
 }

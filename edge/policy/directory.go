@@ -17,7 +17,7 @@ func newDirectory() *directory {
 
 // same is whether principals of one are good in the other.
 func (d *directory) same(o *directory) bool {
-	return d.atoms.shards == o.atoms.shards && d.groups == o.groups && d.memberships.shards == o.memberships.shards &&
+	return d.atoms.same(&o.atoms) && d.groups == o.groups && d.memberships.same(&o.memberships) &&
 		slices.Equal(d.doubtful, o.doubtful)
 }
 

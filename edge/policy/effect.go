@@ -6,7 +6,7 @@ package policy
 // denied returns the first DENY that counts: none of its clauses is false.
 func (c *candidates) denied(f *facts) *rule {
 	for r := c.next(denies); r != nil; r = c.next(denies) {
-		if r.inScope(f) && hold(r.lasting, f) != False && hold(r.signIn, f) != False && hold(r.stepUp, f) != False {
+		if r.inScope(f) && hold(r.lasting(), f) != False && hold(r.signIn(), f) != False && hold(r.stepUp(), f) != False {
 			return r
 		}
 	}
@@ -25,10 +25,10 @@ func (c *candidates) unmet(f *facts) (u unmet) {
 	for r := c.next(requires); r != nil; r = c.next(requires) {
 		switch {
 		case !r.inScope(f):
-		case hold(r.lasting, f) != True:
+		case hold(r.lasting(), f) != True:
 			u.lasting = r
 			return u
-		case hold(r.signIn, f) != True:
+		case hold(r.signIn(), f) != True:
 			if u.signIn == nil {
 				u.signIn = r
 			}
@@ -45,7 +45,7 @@ func (c *candidates) unmet(f *facts) (u unmet) {
 func (c *candidates) allowed(f *facts) (counts, nearly *rule) {
 	possible := false
 	for r := c.next(allows); r != nil; r = c.next(allows) {
-		if hold(r.lasting, f) != True || hold(r.signIn, f) != True {
+		if hold(r.lasting(), f) != True || hold(r.signIn(), f) != True {
 			continue
 		}
 		var way stepUp
@@ -70,7 +70,7 @@ type stepUp struct {
 
 // add adds the clauses of a rule that are not true.
 func (s *stepUp) add(r *rule, f *facts) {
-	for _, c := range r.stepUp {
+	for _, c := range r.stepUp() {
 		if eval(c, f) == True {
 			continue
 		}

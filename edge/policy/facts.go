@@ -5,11 +5,11 @@ import "time"
 // facts is what rules are evaluated on. It also notes when that has to be done
 // again because time has passed.
 type facts struct {
-	Request  // a copy: expressions keep theirs on the heap, and where a pointer leads would be there too
-	app      string
-	who      *Principal
+	Request // a copy: expressions keep theirs on the heap, and where a pointer leads would be there too
+	app     string
+	who     *Principal
 	lending *lending // of expressions
-	until    time.Time
+	until   time.Time
 }
 
 func (f *facts) stranger() bool { return f.who.identity.Kind == Anonymous }

@@ -6,123 +6,127 @@ import (
 	"slices"
 )
 
-// block is up to 64 rules of an operation, in order, and for each atom that some
-// of them name, which. What a principal is in the scope of is found 64 atoms and
-// 64 rules at a time, without looking at a rule.
+// block is up to 64 rules of an operation, and an index of them by atom. What a
+// principal is in the scope of is found 64 atoms and 64 rules at a time, without
+// looking at a rule.
+//
+// Words and masks are in one slice, because a decision about an app that was
+// not asked for lately takes as long as it reads places in memory.
 type block struct {
-	words []indexWord
-	masks []uint64 // of each atom of the words, in order: the rules that name it
+	// First the words, of two numbers each: which 64 atoms (upper half) and where
+	// their masks begin (lower half), then those of them that rules name. After
+	// them the masks: for each atom, the rules that name it.
+	bits  []uint64
+	words int
 	rules []*rule
+	sets  [effectCount]uint64 // of rules
 }
 
-// indexWord is 64 neighbouring atoms, and those that have rules.
-type indexWord struct {
-	at    uint32
-	first uint32 // position in masks of the first of them
-	atoms uint64
-}
-
-// newBlocks makes blocks of rules: DENYs, then REQUIREs, then ALLOWs, each in
-// the order in which they are told.
+// newBlocks makes blocks of rules that are in order of effect.
 func newBlocks(rules []*rule) []block {
 	blocks := make([]block, 0, (len(rules)+63)/64)
 	for part := range slices.Chunk(rules, 64) {
-		blocks = append(blocks, newBlock(slices.Clip(part)))
+		blocks = append(blocks, newBlock(slices.Clone(part)))
 	}
 	return blocks
 }
 
 func newBlock(rules []*rule) block {
-	type entry struct {
-		atom atom
-		rule uint64
-	}
-	var space [256]entry
-	entries := space[:0]
+	b := block{rules: rules}
+	masks := map[atom]uint64{}
 	for i, r := range rules {
+		b.sets[r.effect] |= 1 << i
 		for _, a := range r.principals {
-			entries = append(entries, entry{a, 1 << i})
+			masks[a] |= 1 << i
 		}
 	}
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.atom, b.atom) })
-	words, masks := 0, 0
-	for i, e := range entries {
-		if i == 0 || entries[i-1].atom != e.atom {
-			masks++
-		}
-		if i == 0 || entries[i-1].atom.word() != e.atom.word() {
-			words++
+	atoms := make([]atom, 0, len(masks))
+	for a := range masks {
+		atoms = append(atoms, a)
+	}
+	slices.Sort(atoms)
+	for i, a := range atoms {
+		if i == 0 || atoms[i-1].word() != a.word() {
+			b.words++
 		}
 	}
-	b := block{rules: rules, words: make([]indexWord, 0, words), masks: make([]uint64, 0, masks)}
-	for i, e := range entries {
-		if i == 0 || entries[i-1].atom.word() != e.atom.word() {
-			b.words = append(b.words, indexWord{at: e.atom.word(), first: uint32(len(b.masks))})
+	b.bits = make([]uint64, 0, 2*b.words+len(atoms))
+	for i, a := range atoms {
+		if i == 0 || atoms[i-1].word() != a.word() {
+			b.bits = append(b.bits, uint64(a.word())<<32|uint64(2*b.words+i), 0)
 		}
-		if i == 0 || entries[i-1].atom != e.atom {
-			b.masks = append(b.masks, 0)
-			b.words[len(b.words)-1].atoms |= e.atom.bit()
-		}
-		b.masks[len(b.masks)-1] |= e.rule
+		b.bits[len(b.bits)-1] |= a.bit()
+	}
+	for _, a := range atoms {
+		b.bits = append(b.bits, masks[a])
 	}
 	return b
 }
 
-// find returns the rules that name what the principal is, and what it may be.
-func (b *block) find(who []atomWord) (surely, maybe uint64) {
-	for i := range b.words {
-		w := &b.words[i]
-		for len(who) > 0 && who[0].at < w.at {
+// find returns, by effect, the rules that have a scope which is not false for a
+// principal, and of the ALLOWs only those that have one which is true.
+func (b *block) find(who []atomWord) (found [effectCount]uint64) {
+	var surely, maybe uint64
+	for i := 0; i < 2*b.words; i += 2 {
+		at, first, atoms := uint32(b.bits[i]>>32), int(uint32(b.bits[i])), b.bits[i+1]
+		for len(who) > 0 && who[0].at < at {
 			who = who[1:]
 		}
 		if len(who) == 0 {
 			break
 		}
-		if who[0].at > w.at {
+		if who[0].at > at {
 			continue
 		}
-		for is := who[0].surely & w.atoms; is != 0; is &= is - 1 {
-			surely |= b.masks[int(w.first)+position(w.atoms, is&-is)]
+		for is := who[0].surely & atoms; is != 0; is &= is - 1 {
+			surely |= b.bits[first+position(atoms, is&-is)]
 		}
-		for is := who[0].maybe & w.atoms; is != 0; is &= is - 1 {
-			maybe |= b.masks[int(w.first)+position(w.atoms, is&-is)]
+		for is := who[0].maybe & atoms; is != 0; is &= is - 1 {
+			maybe |= b.bits[first+position(atoms, is&-is)]
 		}
 	}
-	return surely, maybe
+	found[denies] = b.sets[denies] & (surely | maybe)
+	found[requires] = b.sets[requires] & (surely | maybe)
+	found[allows] = b.sets[allows] & surely
+	return found
 }
 
-// candidates goes once through the rules of an operation whose scope is not
-// false for a principal: effect by effect, as the decision procedure does.
+// candidates goes once through the rules of an operation that [block.find]
+// finds: effect by effect, as the decision procedure does, and in the order in
+// which rules are told.
 type candidates struct {
-	blocks []block // the first is the one that is gone through
-	who    *Principal
-	loaded bool
-	surely uint64
-	left   uint64
+	who   *Principal
+	block *block
+	more  []block
+	found [effectCount]uint64 // in block, and not gone through
+}
+
+func (op *operation) candidates(who *Principal) candidates {
+	return candidates{who: who, block: &op.first, more: op.more, found: op.first.find(who.atoms)}
 }
 
 // next returns nil after the last of an effect.
-func (c *candidates) next(effect effect) *rule {
-	for len(c.blocks) > 0 {
-		if !c.loaded {
-			surely, maybe := c.blocks[0].find(c.who.atoms)
-			c.surely, c.left, c.loaded = surely, surely|maybe, true
+func (c *candidates) next(e effect) *rule {
+	for {
+		if set := c.found[e]; set != 0 {
+			c.found[e] &= set - 1
+			return c.block.rules[bits.TrailingZeros64(set)]
 		}
-		for ; c.left != 0; c.left &= c.left - 1 {
-			r := c.blocks[0].rules[bits.TrailingZeros64(c.left)]
-			switch {
-			case r.effect > effect:
-				return nil
-			case r.effect < effect:
-				// left over from an effect of which no more had to be known
-			case effect == allows && c.surely&c.left&-c.left == 0:
-				// may be in scope, which grants nothing
-			default:
-				c.left &= c.left - 1
-				return r
-			}
+		if len(c.more) == 0 || c.block.goesOn(e) {
+			return nil
 		}
-		c.blocks, c.loaded = c.blocks[1:], false
+		c.block, c.more = &c.more[0], c.more[1:]
+		c.found = c.block.find(c.who.atoms)
 	}
-	return nil
+}
+
+// goesOn is whether a block has rules of later effectCount: the next one then has
+// none of this.
+func (b *block) goesOn(e effect) bool {
+	return e < allows && b.sets[allows] != 0 || e < requires && b.sets[requires] != 0
+}
+
+// inEffectOrder sorts rules as the procedure goes through them.
+func inEffectOrder(rules []*rule) {
+	slices.SortStableFunc(rules, func(a, b *rule) int { return cmp.Compare(a.effect, b.effect) })
 }

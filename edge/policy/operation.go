@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 )
@@ -114,7 +113,7 @@ func (a *app) place(rules []*rule) operations {
 		if shared[string(pattern)] == nil {
 			shared[string(pattern)] = newOperation(rules, pattern)
 		}
-		placed = append(placed, namedOperation{op.ID, shared[string(pattern)]})
+		placed = append(placed, namedOperation{op.ID, *shared[string(pattern)]})
 	}
 	slices.SortFunc(placed, func(a, b namedOperation) int { return strings.Compare(a.id, b.id) })
 	return placed
@@ -127,10 +126,13 @@ func newOperation(rules []*rule, pattern []byte) *operation {
 			list = append(list, r)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *rule) int { return cmp.Compare(a.effect, b.effect) })
-	op := &operation{blocks: newBlocks(list)}
-	if i := slices.IndexFunc(list, func(r *rule) bool { return r.effect == allows && r.src.Remediation != "" }); i >= 0 {
-		op.hint = list[i]
+	inEffectOrder(list)
+	op := &operation{}
+	if blocks := newBlocks(list); len(blocks) > 0 {
+		op.first, op.more = blocks[0], slices.Clone(blocks[1:])
+	}
+	if i := slices.IndexFunc(list, func(r *rule) bool { return r.effect == allows && r.remediation != "" }); i >= 0 {
+		op.hint = list[i].remediation
 	}
 	return op
 }

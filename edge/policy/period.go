@@ -99,3 +99,20 @@ func (c *compiler) windows(list []window.Window, at path) condition {
 	}
 	return &windowCondition{compiled, list}
 }
+
+func (c *compiler) notBefore(s *Conditions) condition {
+	if s.NotBefore.IsZero() {
+		return nil
+	}
+	return &startCondition{s.NotBefore}
+}
+
+func (c *compiler) notAfter(s *Conditions, at path) condition {
+	if s.NotAfter.IsZero() {
+		return nil
+	}
+	if !s.NotBefore.Before(s.NotAfter) {
+		c.report(at, "conditions.not_after", ProblemInvalid, "not_after is later than not_before")
+	}
+	return &endCondition{s.NotAfter}
+}

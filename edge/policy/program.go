@@ -7,7 +7,7 @@ type Program struct {
 	apps      table[*app] // by id
 	directory *directory
 	stranger  *Principal
-	lending  *lending
+	lending   *lending
 
 	// What the next program is made of, where nothing has changed.
 	source         Source // lists in order of ids
@@ -56,7 +56,7 @@ type operations []namedOperation
 
 type namedOperation struct {
 	id string
-	*operation
+	operation
 }
 
 // get returns nil if there is none.
@@ -65,24 +65,26 @@ func (list operations) get(id string) *operation {
 	if i == len(list) || list[i].id != id {
 		return nil
 	}
-	return list[i].operation
+	return &list[i].operation
 }
 
-// operation is the rules that can matter for an operation. Operations of an app
-// that the same rules are for share one.
+// operation is the rules that can matter for an operation: DENYs, then REQUIREs,
+// then ALLOWs, each in the order in which they are told.
 type operation struct {
-	blocks []block
-	hint   *rule // the first ALLOW that has a remediation
+	first block
+	more  []block
+	hint  string // the remediation of the first ALLOW that has one
 }
 
 // rule is a compiled [Rule], or a [Grant] in the form of one.
 type rule struct {
+	policy, id  string
+	remediation string
 	requirement
-	exemptions []exemption // of a guard-rail
-	policy, id string
-	effect     effect
-	public     bool // it names anyone
+	effect effect
+	public bool // it names anyone
 
+	exemptions []exemption // of a guard-rail
 	src        *Rule
 	unit       *policyUnit // nil for a grant
 	grant      *Grant
@@ -97,6 +99,7 @@ const (
 	denies effect = iota
 	requires
 	allows
+	effectCount int = iota
 )
 
 // ClosedApps returns the ids of the apps that are closed because something

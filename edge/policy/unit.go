@@ -146,7 +146,7 @@ func (c *compiler) rules(u *policyUnit) {
 }
 
 func (c *compiler) rule(u *policyUnit, src *Rule, at path, missing map[string]bool) *rule {
-	r := &rule{unit: u, src: src, policy: u.src.ID, id: src.ID, exemptions: u.exemptions, effect: effectOf(src.Effect)}
+	r := &rule{unit: u, src: src, policy: u.src.ID, id: src.ID, remediation: src.Remediation, exemptions: u.exemptions, effect: effectOf(src.Effect)}
 	switch {
 	case src.Effect != AllowEffect && src.Effect != DenyEffect && src.Effect != RequireEffect:
 		c.report(at, "effect", ProblemInvalid, "an effect is ALLOW, DENY or REQUIRE")
