@@ -38,7 +38,7 @@ type trial struct {
 	country bool // nothing asks for the country "unknown"
 	clock   bool // no expression reads the clock
 
-	shuffled, tighter, looser, unshadowed, recompiled *engine
+	shuffled, tighter, looser, unshadowed, recompiled, faulty *engine
 }
 
 // engine is a program and everybody as it sees them.
@@ -87,21 +87,33 @@ func newTrial(t tb, dice policytest.Dice, referee *reference.Referee) *trial {
 	tr.looser = tr.compile(dice.WithoutAllow(tr.world))
 	tr.unshadowed = tr.compile(withoutShadows(tr.world))
 	tr.recompiled = tr.edited()
+	spoilt := dice.Spoil(tr.world)
+	faulty, problems := Compile(sources{}.of(t, spoilt))
+	if len(problems) == 0 {
+		t.Fatalf("%s\nno problem is told", show(spoilt))
+	}
+	tr.faulty = tr.meet(faulty, nil, spoilt)
 	return tr
 }
 
-// edited comes to the world by steps from another one.
+// edited comes to the world by steps from another one. Of faulty steps it is told
+// the same as if they were compiled from scratch.
 func (tr *trial) edited() *engine {
 	tr.t.Helper()
 	known := sources{}
 	steps := tr.dice.Edits(tr.world)
 	program, problems := Compile(known.of(tr.t, steps[0]))
 	for _, w := range steps[1:] {
-		if len(problems) > 0 {
-			tr.t.Fatalf("%s\n%+v", show(w), problems)
-		}
-		program, problems = program.Recompile(known.of(tr.t, w))
+		source := known.of(tr.t, w)
+		program, problems = program.Recompile(source)
 		tr.count["recompilations"]++
+		if len(problems) == 0 {
+			continue
+		}
+		tr.count["recompilations of something faulty"]++
+		if scratch, want := Compile(source); !slices.Equal(problems, want) || !slices.Equal(program.ClosedApps(), scratch.ClosedApps()) {
+			tr.t.Fatalf("%s\nrecompiled: -want +got\n%s\n%s", show(w), cmp.Diff(want, problems), cmp.Diff(scratch.ClosedApps(), program.ClosedApps()))
+		}
 	}
 	return tr.meet(program, problems, tr.world)
 }
@@ -145,7 +157,7 @@ func (tr *trial) ask(turn int64) {
 			tr.fail(&q, name, got, withoutTime(other))
 		}
 	}
-	switch turn % 8 {
+	switch turn % 9 {
 	case 0:
 		same("the order of writing never matters", tr.shuffled, tr.shuffled.who[i])
 	case 1:
@@ -164,6 +176,8 @@ func (tr *trial) ask(turn int64) {
 		tr.explain(&q, i, d)
 	case 7:
 		tr.lasts(&q, i, d)
+	case 8:
+		notMore("what is faulty never allows more", tr.faulty.decide(&q, tr.faulty.who[i]))
 	}
 }
 
@@ -262,7 +276,7 @@ func (tr *trial) fail(q *policytest.Request, what string, want, got policytest.D
 // ones: world n is made from (seed, n).
 func TestProperties(t *testing.T) {
 	t.Parallel()
-	const perWorld = 1000
+	const perWorld = 2000
 	var world atomic.Uint64
 	var mu sync.Mutex
 	total, began := counts{}, time.Now()
@@ -313,7 +327,7 @@ func FuzzProperties(f *testing.F) {
 		}
 		dice := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "dice") }
 		tr := newTrial(t, dice, referee)
-		for turn := range int64(8) {
+		for turn := range int64(9) {
 			tr.ask(turn)
 		}
 	}))

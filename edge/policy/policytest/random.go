@@ -34,6 +34,9 @@ func (d Dice) RandomWorld() *World {
 	for p := range 1 + d(4) {
 		w.Policies = append(w.Policies, d.policy(fmt.Sprintf("p%d", p)))
 	}
+	if d.one(16) {
+		d.widen(w)
+	}
 	for g := range d(3) {
 		if d.one(2) {
 			w.Grants = append(w.Grants, d.grant(fmt.Sprintf("x%d", g)))
@@ -67,6 +70,27 @@ var (
 	somePosture = []string{"disk", "firewall"}
 	someAges    = []time.Duration{5 * time.Minute, time.Hour, 3 * time.Hour}
 )
+
+// widen adds so many groups and rules that an index has several words of each.
+func (d Dice) widen(w *World) {
+	for g := range 40 + d(60) {
+		w.Groups = append(w.Groups, &Group{ID: fmt.Sprintf("w%d", g), Members: []Member{{User: fmt.Sprintf("u%d@w.test", d(100))}, {Group: pick(d, someGroups)}}})
+	}
+	p := &Policy{ID: "wide", Mode: "ENFORCED", Apps: []string{"app"}}
+	for i := range 40 + d(160) {
+		r := Rule{ID: fmt.Sprintf("r%d", i), Effect: "ALLOW", Operations: d.some(someOperations, 1, 1)}
+		r.Principals = []string{fmt.Sprintf("user:u%d@w.test", d(100)), "group:" + w.Groups[d(len(w.Groups))].ID}[:1+d(2)]
+		for range d(3) {
+			d.condition(&r)
+		}
+		if d.one(8) && len(r.Principals) == 1 {
+			r.Effect = pick(d, []string{"DENY", "REQUIRE"})
+			d.condition(&r)
+		}
+		p.Rules = append(p.Rules, r)
+	}
+	w.Policies = append(w.Policies, p)
+}
 
 // one is true once in n times.
 func (d Dice) one(n int) bool { return d(n) == 0 }

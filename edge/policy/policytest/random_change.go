@@ -70,7 +70,7 @@ func (d Dice) WithoutAllow(w *World) *World {
 }
 
 // Edits are the worlds on some way to this one, which is the last of them. Each
-// shares with the one before what it leaves as it was.
+// shares with the one before what it leaves as it was. Some are faulty.
 func (d Dice) Edits(goal *World) []*World {
 	w := d.RandomWorld()
 	steps := []*World{w}
@@ -83,7 +83,7 @@ func (d Dice) Edits(goal *World) []*World {
 			next.Apps[i] = goal.Apps[i]
 		case 1:
 			next.Groups = slices.Clone(w.Groups)
-			i := d(len(next.Groups))
+			i := d(len(someGroups))
 			next.Groups[i] = goal.Groups[i]
 		case 2:
 			next.Groups = goal.Groups
@@ -103,6 +103,9 @@ func (d Dice) Edits(goal *World) []*World {
 			next.Policies[i] = &p
 		}
 		w = &next
+		if d.one(4) {
+			steps = append(steps, d.Spoil(w))
+		}
 		steps = append(steps, w)
 	}
 	return append(steps, goal)

@@ -1,6 +1,7 @@
 package policytest
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -42,6 +43,9 @@ func (d Dice) RandomIdentity() Identity {
 	}
 	if d.one(16) {
 		id.IDP = ""
+	}
+	if d.one(6) {
+		id.Email = fmt.Sprintf("u%d@w.test", d(100))
 	}
 	for _, v := range d.some(someValues, 0, 2) {
 		if !slices.Contains(id.Groups, v) {

@@ -25,8 +25,11 @@ func filter[T any](list []T, is func(T) bool) (found []T) {
 
 // ordered is the list by its ids, bytewise.
 func ordered[T any](list []T, id func(T) string) []T {
-	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b T) int { return strings.Compare(id(a), id(b)) })
+	byID := func(a, b T) int { return strings.Compare(id(a), id(b)) }
+	if !slices.IsSortedFunc(list, byID) {
+		list = slices.Clone(list)
+		slices.SortStableFunc(list, byID)
+	}
 	return list
 }
 
