@@ -119,12 +119,12 @@ func (w *world) sendHTTP2(t testing.TB, r *row, lines []string) outcome {
 	if fate != fateOpen {
 		got.fate = fate
 	}
-	want := r.answers[len(r.answers)-1].fate
+	want, torn := r.answers[len(r.answers)-1].fate, r.answers[len(r.answers)-1].torn
 	if want == fateClosed && got.fate == fateOpen {
 		// The answer may be ahead of the farewell.
 		_, got.fate = f.receive(0)
 	}
-	if got.fate == fateClosed || want == fateClosed || want == fateTorn {
+	if got.fate == fateClosed || want == fateClosed || torn {
 		return got
 	}
 	if err := f.headers(followStream, fieldsOf("GET", followHost(r.sni), follow), true); err != nil {

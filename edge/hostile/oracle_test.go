@@ -197,16 +197,16 @@ func (w *world) subject(t testing.TB, host, token string) string {
 }
 
 // wall is O5: nothing of B is in what A saw, unless the row said it first.
-func wall(t testing.TB, r *row, sent string, got outcome, records []*sallyportv1.AccessEvent) {
+func wall(t testing.TB, r *row, sent string, o observed) {
 	t.Helper()
 	if tenantOf(r.sni) != tenantA {
 		return
 	}
 	var seen strings.Builder
-	for _, one := range got.replies {
+	for _, one := range o.replies {
 		fmt.Fprintf(&seen, "%d %v\n%s\n", one.status, one.header, one.body)
 	}
-	for _, a := range records {
+	for _, a := range o.records {
 		text, err := protojson.Marshal(a)
 		if err != nil {
 			t.Fatal(err)

@@ -42,8 +42,10 @@ import (
 //	                    each answer.
 //	< alert NAME        the handshake fails
 //	< reset             the stream is reset (HTTP/2)
-//	< torn              … after the pipeline had begun, so there is a record, and there may be an answer: whichever is faster.
-//	                    The connection may go on or not
+//	< torn STATUS REASON
+//	                    … after the pipeline had begun, so there is a record, with this reason (or one of several, with "|"
+//	                    between), and there may be an answer, with this status: whichever is faster. The connection may go on
+//	                    or not
 //	< nothing FATE      there is no answer
 //	<+ NAME: VALUE      the last answer has this header
 //	<- NAME             … and not this one
@@ -77,7 +79,8 @@ type row struct {
 type answer struct {
 	status  int    // 0: none
 	reason  string // of the record; byParser: there is none
-	fate    string // open, closed or socket; reset or torn; an alert's name
+	fate    string // open, closed or socket; reset; an alert's name
+	torn    bool   // there may be no answer, and any fate
 	has     []string
 	lacks   []string
 	like    []string
@@ -101,7 +104,6 @@ const (
 	fateOpen   = "open"
 	fateClosed = "closed"
 	fateReset  = "reset"
-	fateTorn   = "torn"
 	fateSocket = "socket"
 	fateAlert  = "alert "
 )
@@ -259,8 +261,12 @@ func (c *block) answer(text string) answer {
 		return answer{fate: fateAlert + words[1]}
 	case len(words) == 1 && words[0] == fateReset:
 		return answer{fate: fateReset}
-	case len(words) == 1 && words[0] == fateTorn:
-		return answer{fate: fateTorn, handled: true}
+	case len(words) == 3 && words[0] == "torn":
+		status, err := strconv.Atoi(words[1])
+		if err != nil {
+			c.fail("status %q", words[1])
+		}
+		return answer{torn: true, status: status, reason: words[2], handled: true}
 	case len(words) == 2 && words[0] == "nothing":
 		return answer{fate: words[1]}
 	case len(words) == 3 && (words[2] == fateOpen || words[2] == fateClosed || words[2] == fateSocket):
