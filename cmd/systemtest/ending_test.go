@@ -3,6 +3,7 @@ package systemtest
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -89,6 +90,23 @@ func (d *demo) restartEdges(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// flush makes a session store forget everything.
+func flush(t *testing.T, redis string) {
+	t.Helper()
+	conn, err := net.Dial("tcp", redis)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("FLUSHALL\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	said := make([]byte, 16)
+	if n, err := conn.Read(said); err != nil || string(said[:n]) != "+OK\r\n" {
+		t.Fatalf("FLUSHALL: %q, %v", said[:n], err)
+	}
 }
 
 // signOutOfOneApp ends one cookie, at both edges, and no other.

@@ -131,24 +131,3 @@ func whoami(t *testing.T, a *answer, doc *document, edge int) {
 		t.Errorf("identity headers %v", seen.IdentityHeaders)
 	}
 }
-
-// spoofed sends every spelling of our names that some server somewhere folds into ours.
-func spoofed(t *testing.T, d *demo) {
-	doc := d.document(t)
-	client := http1(d.browser(t))
-	for _, path := range []string{"/v1/whoami", "/v1/echo/status"} {
-		r := request(t, "GET", doc.at(0, "api", path), "", doc.robot()...)
-		for _, name := range []string{"X-Sallyport-User", "X-Sallyport-Email", "X-Sallyport-Groups", "X-Sallyport-Assertion", "X-Sallyport-Anything"} {
-			for _, separator := range []string{"-", "_", "."} {
-				folded := strings.ReplaceAll(name, "-", separator)
-				for _, spelled := range []string{folded, strings.ToLower(folded), strings.ToUpper(folded)} {
-					r.Header[spelled] = []string{"evil"} // not Set: it would correct the spelling
-				}
-			}
-		}
-		a := send(t, client, r)
-		if strings.Contains(a.Body, "evil") || a.Status != http.StatusOK {
-			t.Errorf("%s: status %d: %s", path, a.Status, a.Body)
-		}
-	}
-}

@@ -2,16 +2,13 @@ package systemtest
 
 import (
 	"html"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 )
 
 // person is somebody at a browser without scripts.
@@ -101,7 +98,6 @@ func people(t *testing.T, d *demo) {
 		if alice.logins != 1 {
 			t.Errorf("alice had to sign in %d times", alice.logins)
 		}
-		signOut(t, d, alice)
 	})
 	t.Run("bob", func(t *testing.T) {
 		bob := d.person(t, "bob")
@@ -122,86 +118,4 @@ func people(t *testing.T, d *demo) {
 		bob := d.person(t, "bob")
 		bob.sees(t, "https://"+doc.SecondTenant.Hosts[0]+":"+strconv.Itoa(doc.Edges[0].Port)+"/", http.StatusOK, "bob@acme.test")
 	})
-}
-
-// signOut signs out of everything. What the browser had is dead, wherever and however it is tried again.
-func signOut(t *testing.T, d *demo, who *person) {
-	doc := d.document(t)
-	hosts := []string{"wiki", "api", "auth"}
-	stolen := map[string][]*http.Cookie{}
-	for _, host := range hosts {
-		at, err := url.Parse(doc.at(0, host, "/"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if stolen[host] = who.client.Jar.Cookies(at); len(stolen[host]) == 0 {
-			t.Fatalf("no cookie of %s", host)
-		}
-	}
-	// me asks who the cookies are, at every host and edge; the last word is whether that should still be known.
-	me := func(when string, known bool) {
-		t.Helper()
-		for edge, at := range doc.Edges {
-			for _, host := range hosts {
-				r := request(t, "GET", doc.at(edge, host, "/.sallyport/me"), "", "Accept", "application/json")
-				for _, cookie := range stolen[host] {
-					r.AddCookie(cookie)
-				}
-				a := send(t, d.browser(t), r)
-				if got := a.Status == http.StatusOK && strings.Contains(a.Body, "alice"); got != known || !known && strings.Contains(a.Body, "alice") {
-					t.Errorf("%s, cookie of %s, at %s: %d %s", when, host, at.Name, a.Status, a.Body)
-				}
-			}
-		}
-	}
-	me("before", true) // and both edges are warm
-	form := url.Values{"scope": {"everything"}}.Encode()
-	origin := strings.TrimSuffix(doc.at(0, "wiki", "/"), "/")
-	a := send(t, who.client, request(t, "POST", origin+"/.sallyport/sign-out", form,
-		"Content-Type", "application/x-www-form-urlencoded", "Origin", origin, "Sec-Fetch-Site", "same-origin", "Accept", "text/html"))
-	if a.Status != http.StatusOK && a.Status != http.StatusSeeOther {
-		t.Fatalf("sign out: status %d: %s", a.Status, a.Body)
-	}
-	me("warm", false)
-	for _, at := range doc.Edges {
-		flush(t, at.RedisAddr)
-	}
-	me("after FLUSHALL", false)
-	for _, at := range doc.Edges {
-		if err := syscall.Kill(at.PID, syscall.SIGTERM); err != nil {
-			t.Fatal(err)
-		}
-	}
-	d.eventually(t, "edges again", 20*time.Second, func() error {
-		for edge, at := range d.document(t).Edges {
-			if at.PID == doc.Edges[edge].PID {
-				return errStill
-			}
-			a, err := try(d.browser(t), request(t, "GET", doc.at(edge, "api", "/v1/status"), ""))
-			if err != nil {
-				return err
-			}
-			if a.Status != http.StatusOK {
-				return errStill
-			}
-		}
-		return nil
-	})
-	me("after restarts", false)
-}
-
-func flush(t *testing.T, redis string) {
-	t.Helper()
-	conn, err := net.Dial("tcp", redis)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if _, err := conn.Write([]byte("FLUSHALL\r\n")); err != nil {
-		t.Fatal(err)
-	}
-	said := make([]byte, 16)
-	if n, err := conn.Read(said); err != nil || string(said[:n]) != "+OK\r\n" {
-		t.Fatalf("FLUSHALL: %q, %v", said[:n], err)
-	}
 }
