@@ -133,7 +133,22 @@ var effects = []string{"ALLOW", "DENY", "REQUIRE"}
 func TestEveryMutantIsCaught(t *testing.T) {
 	t.Parallel()
 	cases := tableCases(t)
-	all := mutants()
+	all, fields := mutants(), map[string]bool{}
+	for _, part := range partsOf(reflect.TypeFor[policytest.World](), nil) {
+		for f := range part.Fields() {
+			fields[part.Name()+"."+f.Name] = true
+		}
+	}
+	for field := range specialMutants {
+		if !fields[field] || noMutant[field] != "" {
+			t.Errorf("what is %s?", field)
+		}
+	}
+	for field := range noMutant {
+		if !fields[field] {
+			t.Errorf("what is %s?", field)
+		}
+	}
 	for _, m := range all {
 		if !slices.ContainsFunc(cases, func(c policytest.Case) bool { return catches(t, c, m) }) {
 			t.Errorf("no row notices an engine with the mutation: %s", m.name)
@@ -205,8 +220,8 @@ func partsOf(t reflect.Type, seen []reflect.Type) []reflect.Type {
 			return seen
 		}
 		seen = append(seen, t)
-		for i := range t.NumField() {
-			seen = partsOf(t.Field(i).Type, seen)
+		for f := range t.Fields() {
+			seen = partsOf(f.Type, seen)
 		}
 	}
 	return seen
@@ -228,8 +243,8 @@ func visit(v reflect.Value, t reflect.Type, do func(reflect.Value)) {
 			do(v)
 		}
 		if v.Type().PkgPath() != "time" {
-			for i := range v.NumField() {
-				visit(v.Field(i), t, do)
+			for _, f := range v.Fields() {
+				visit(f, t, do)
 			}
 		}
 	}

@@ -129,8 +129,7 @@ var verdictNames = map[reference.Verdict]string{reference.No: "violated", refere
 // conditionFields are the fields of conditions as protos name them. What a
 // condition is made of is listed one by one, unless it is a list.
 func conditionFields(t reflect.Type, prefix string) (names []string) {
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name := prefix + snake(f.Name)
 		if f.Type.Kind() == reflect.Pointer {
 			names = append(names, conditionFields(f.Type.Elem(), name+".")...)
@@ -154,8 +153,8 @@ func snake(name string) string {
 }
 
 func fieldNames(v any) (names []string) {
-	for i := range reflect.TypeOf(v).NumField() {
-		names = append(names, reflect.TypeOf(v).Field(i).Name)
+	for f := range reflect.TypeOf(v).Fields() {
+		names = append(names, f.Name)
 	}
 	slices.Sort(names)
 	return names

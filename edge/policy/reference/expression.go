@@ -24,7 +24,7 @@ func environment() (*cel.Env, error) {
 		cel.BoolType:                 "device.managed device.compliant",
 		cel.TimestampType:            "session.auth_time device.reported_at now",
 	} {
-		for _, name := range strings.Fields(names) {
+		for name := range strings.FieldsSeq(names) {
 			options = append(options, cel.Variable(name, t))
 		}
 	}
@@ -113,7 +113,7 @@ func (j judge) facts() map[string]any {
 // be unknown.
 type perhaps struct{ judge }
 
-var perhapsType = types.NewTypeValue("perhaps", traits.ContainerType)
+var perhapsType = cel.ObjectType("perhaps", traits.ContainerType)
 
 func (p perhaps) Contains(name ref.Val) ref.Val {
 	id, _ := name.(types.String)
