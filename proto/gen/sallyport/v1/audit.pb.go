@@ -32,7 +32,7 @@ type AccessEvent struct {
 	Edge string `protobuf:"bytes,2,opt,name=edge,proto3" json:"edge,omitempty"`
 	// One start of the edge's process.
 	Boot string `protobuf:"bytes,3,opt,name=boot,proto3" json:"boot,omitempty"`
-	// Position among this tenant's records of that boot, from 1, without holes.
+	// Position among this tenant's records of that boot, from 1, without holes but those that a gap names.
 	Seq int64 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
 	// By the edge's clock.
 	Time *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`
@@ -746,7 +746,7 @@ type EventGap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// First missing.
 	From int64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
-	// Last missing.
+	// Last missing. The number of the record that says so.
 	To int64 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
 	// `spool_full`.
 	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
