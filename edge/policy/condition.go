@@ -109,28 +109,39 @@ func (c *Conditions) none() bool {
 }
 
 // requirement compiles what a rule requires.
-func (c *compiler) requirement(src *Rule, at path) (q requirement) {
+func (c *compiler) requirement(src *Rule, at path) requirement {
 	s := &src.Conditions
-	q.add(c.networks(s.SourceCIDRs, at))
-	q.add(c.countries(s.Countries, at))
-	q.add(c.windows(s.TimeWindows, at))
-	q.add(c.notBefore(s))
-	q.add(c.notAfter(s, at))
-	q.add(c.device(s.Device, at))
-	q.add(c.expression(src.Expression, at))
-	q.firstSignIn = uint8(len(q.all))
-	q.add(c.providersOf(s.IDPs, at))
-	q.add(c.membersOf(s.MembersOf, at))
-	q.firstStepUp = uint8(len(q.all))
-	q.add(c.maxAuthAge(s.MaxAuthAge, at))
-	q.add(c.classes(s.RequiredACR, at))
-	q.add(c.methods(s.RequiredAMR, at))
-	q.all = slices.Clip(q.all)
-	return q
+	return requirementOf([]condition{
+		c.networks(s.SourceCIDRs, at),
+		c.countries(s.Countries, at),
+		c.windows(s.TimeWindows, at),
+		c.notBefore(s.NotBefore),
+		c.notAfter(s.NotBefore, s.NotAfter, at, "conditions.not_after"),
+		c.device(s.Device, at),
+		c.expression(src.Expression, at),
+	}, []condition{
+		c.providersOf(s.IDPs, at),
+		c.membersOf(s.MembersOf, at),
+	}, []condition{
+		c.maxAuthAge(s.MaxAuthAge, at),
+		c.classes(s.RequiredACR, at),
+		c.methods(s.RequiredAMR, at),
+	})
 }
 
-func (q *requirement) add(c condition) {
-	if c != nil {
-		q.all = append(q.all, c)
+// requirementOf leaves out what is nil: there is no such condition.
+func requirementOf(lasting, signIn, stepUp []condition) (q requirement) {
+	add := func(list []condition) uint8 {
+		for _, c := range list {
+			if c != nil {
+				q.all = append(q.all, c)
+			}
+		}
+		return uint8(len(q.all))
 	}
+	q.firstSignIn = add(lasting)
+	q.firstStepUp = add(signIn)
+	add(stepUp)
+	q.all = slices.Clip(q.all)
+	return q
 }

@@ -55,7 +55,7 @@ func (c *deviceCondition) wanted() string {
 		parts = append(parts, "passing "+quote(check))
 	}
 	if c.MaxReportAge > 0 {
-		parts = append(parts, "reported at most "+c.MaxReportAge.String()+" ago")
+		parts = append(parts, "reported at most "+durationText(c.MaxReportAge)+" ago")
 	}
 	return strings.Join(parts, " and ")
 }
@@ -64,7 +64,7 @@ func (c *deviceCondition) seen(f *facts) string {
 	d := f.Device
 	switch {
 	case f.machine():
-		return f.somebody() + ", which has no device,"
+		return f.somebody() + ", which has no device"
 	case d == nil:
 		return "an unknown device"
 	}

@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // Explanation is a decision and everything that it was made of.
 type Explanation struct {
 	Decision
@@ -51,7 +53,6 @@ func (p *Program) Explain(appID string, r *Request) *Explanation {
 	a, _ := p.apps.get(appID)
 	var step int
 	e.Decision, step = a.decide(f)
-	e.Steps = steps(e.Decision, step)
 	e.Shadow = p.Shadow(appID, r, nil)
 	if a != nil {
 		for _, u := range a.policies {
@@ -63,6 +64,7 @@ func (p *Program) Explain(appID string, r *Request) *Explanation {
 			e.Rules = append(e.Rules, e.verdict(a, g.rule))
 		}
 	}
+	e.Steps = e.steps(step)
 	return e
 }
 
@@ -77,7 +79,9 @@ func (e *Explanation) verdict(a *app, r *rule) RuleVerdict {
 		}
 	}
 	add := func(into *Truth, c ClauseVerdict) {
-		c.Text = sentence(c)
+		if c.Text == "" {
+			c.Text = sentence(c)
+		}
 		*into = min(*into, c.Truth)
 		v.Clauses = append(v.Clauses, c)
 	}
@@ -88,7 +92,11 @@ func (e *Explanation) verdict(a *app, r *rule) RuleVerdict {
 		add(&v.Scope, c)
 	}
 	for _, c := range r.conditions() {
-		add(&v.Requirement, ClauseVerdict{Field: c.field(), Truth: eval(c, e.facts), Wanted: c.wanted(), Seen: c.seen(e.facts)})
+		field := c.field()
+		if r.grant != nil {
+			field = strings.TrimPrefix(field, "conditions.")
+		}
+		add(&v.Requirement, ClauseVerdict{Field: field, Truth: eval(c, e.facts), Wanted: c.wanted(), Seen: c.seen(e.facts)})
 	}
 	switch both := min(v.Scope, v.Requirement); r.src.Effect {
 	case AllowEffect:
@@ -106,13 +114,13 @@ func (e *Explanation) principalsClause(r *rule) ClauseVerdict {
 	f := e.facts
 	seen := f.somebody()
 	if len(f.who.groups) > 0 {
-		seen += ", in " + allOf(f.who.groups) + ","
+		seen += ", in " + allOf(f.who.groups)
 	}
-	return ClauseVerdict{Field: "principals", Truth: f.who.isAny(r.principals), Wanted: anyOf(r.src.Principals), Seen: seen}
+	return ClauseVerdict{Field: "principals", Truth: f.who.isAny(r.principals), Wanted: oneOf(r.src.Principals), Seen: seen}
 }
 
 func (e *Explanation) operationsClause(a *app, r *rule) ClauseVerdict {
-	c := ClauseVerdict{Field: "operations", Truth: False, Wanted: anyOf(r.src.Operations), Seen: "the request, which is no operation of the app,"}
+	c := ClauseVerdict{Field: "operations", Truth: False, Wanted: oneOf(r.src.Operations), Seen: "the request, which is no operation of the app"}
 	if r.src.Roles != nil {
 		c.Field, c.Wanted = "roles", "in the role "+anyOf(r.src.Roles)
 	}
@@ -137,9 +145,11 @@ func (e *Explanation) exemptionClause(r *rule) (c ClauseVerdict, id string, ok b
 			exempt, id = t, r.exemptions[i].src.ID
 		}
 	}
-	return ClauseVerdict{
-		Field: "exemptions", Truth: not(exempt), Seen: e.facts.somebody(), Wanted: "without exemption from the guard-rail, but has " + id,
-	}, id, exempt != False
+	c = ClauseVerdict{Field: "exemptions", Truth: False, Wanted: "not exempt", Seen: "exempt by " + id}
+	c.Text = capital(e.facts.somebody() + " is exempt by " + id + ".")
+	if exempt == Unknown {
+		c.Truth, c.Seen = Unknown, "perhaps "+c.Seen
+		c.Text = capital(e.facts.somebody() + " is perhaps exempt by " + id + ", which does not suffice.")
+	}
+	return c, id, exempt != False
 }
-
-func not(t Truth) Truth { return False + True - t }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -54,7 +55,7 @@ func (c *compiler) expression(text string, at path) condition {
 	}
 	compiled, issues := expression.Compile(text)
 	for _, issue := range issues {
-		c.suggest(at, field, issue.Hint, "line %d, column %d: %s", issue.Line, issue.Column, issue.Message)
+		c.reportIssue(at, field, issue)
 	}
 	if len(issues) > 0 {
 		return nil
@@ -63,4 +64,20 @@ func (c *compiler) expression(text string, at path) condition {
 		c.groupNamed(id, at, field, -1)
 	}
 	return &expressionCondition{compiled, compiled.UsesTime()}
+}
+
+func (c *compiler) reportIssue(at path, field string, issue expression.Issue) {
+	text := issue.Message
+	if issue.Line > 0 {
+		text = fmt.Sprintf("line %d, column %d: %s", issue.Line, issue.Column, text)
+	}
+	meant, one := strings.CutPrefix(issue.Hint, "did you mean ")
+	switch {
+	case one:
+		c.suggest(at, field, strings.TrimSuffix(meant, "?"), "%s", text)
+	case issue.Hint != "":
+		c.report(at, field, ProblemInvalid, "%s (%s)", text, issue.Hint)
+	default:
+		c.report(at, field, ProblemInvalid, "%s", text)
+	}
 }

@@ -91,11 +91,11 @@ func (c *compiler) newGrant(src *Grant) *grantUnit {
 	}
 	written := &Rule{
 		ID: src.ID, Effect: AllowEffect, Principals: src.Principals, Roles: src.Roles, Operations: src.Operations,
-		Conditions: Conditions{NotBefore: src.NotBefore, NotAfter: src.NotAfter},
 	}
 	u.rule = &rule{
 		grant: src, src: written, effect: allows,
-		principals: c.principals(src.Principals, at), picks: c.picks(src.Roles, src.Operations, at), requirement: c.requirement(written, at),
+		principals: c.principals(src.Principals, at), picks: c.picks(src.Roles, src.Operations, at),
+		requirement: requirementOf([]condition{c.notBefore(src.NotBefore), c.notAfter(src.NotBefore, src.NotAfter, at, "not_after")}, nil, nil),
 	}
 	c.reportOperations(at, src.Operations, c.missingOperations([]string{src.App}, []Rule{*written}), []string{src.App})
 	u.faulty = u.faulty || c.faulty(at.place)

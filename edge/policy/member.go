@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -14,13 +15,13 @@ type providerCondition struct {
 func (c *providerCondition) eval(f *facts) Truth { return f.who.isAny(c.atoms) }
 func (*providerCondition) field() string         { return "conditions.idps" }
 func (*providerCondition) reason() Reason        { return RequireIDP }
-func (c *providerCondition) wanted() string      { return "signed in at " + anyOf(c.ids) }
+func (c *providerCondition) wanted() string      { return "a person who signed in at " + anyOf(c.ids) }
 
 func (*providerCondition) seen(f *facts) string {
 	if !f.person() {
-		return f.somebody() + ", who does not sign in,"
+		return f.somebody() + ", who does not sign in"
 	}
-	return f.somebody() + ", signed in at " + f.who.identity.IDP + ","
+	return f.somebody() + ", who signed in at " + cmp.Or(f.who.identity.IDP, "an unknown provider")
 }
 
 // memberCondition is "members_of": in one of these groups.
@@ -42,9 +43,9 @@ func (c *memberCondition) seen(f *facts) string {
 		}
 	}
 	if len(perhaps) > 0 {
-		return f.somebody() + ", a member of " + allOf(f.who.groups) + " and perhaps of " + allOf(perhaps) + ","
+		return f.somebody() + ", a member of " + allOf(f.who.groups) + " and perhaps of " + allOf(perhaps)
 	}
-	return f.somebody() + ", a member of " + allOf(f.who.groups) + ","
+	return f.somebody() + ", a member of " + allOf(f.who.groups)
 }
 
 func (c *compiler) providersOf(list []string, at path) condition {
@@ -98,6 +99,15 @@ func (f *facts) somebody() string {
 // anyOf and allOf write lists in words, and not all of a long one.
 func anyOf(list []string) string { return words(list, "or") }
 func allOf(list []string) string { return words(list, "and") }
+
+// oneOf lists what is written as it is in a rule.
+func oneOf(list []string) string {
+	const most = 12
+	if n := len(list); n > most {
+		return fmt.Sprintf("one of: %s and %d more", strings.Join(list[:most], ", "), n-most)
+	}
+	return "one of: " + strings.Join(list, ", ")
+}
 
 func words(list []string, and string) string {
 	const most = 12

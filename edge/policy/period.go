@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"strings"
 	"time"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/window"
@@ -47,6 +48,18 @@ func nowText(f *facts) string {
 
 func instantText(t time.Time) string {
 	return t.UTC().Format(time.RFC3339Nano)
+}
+
+// durationText is 1h instead of 1h0m0s.
+func durationText(d time.Duration) string {
+	s := d.String()
+	if strings.HasSuffix(s, "m0s") {
+		s = strings.TrimSuffix(s, "0s")
+	}
+	if strings.HasSuffix(s, "h0m") {
+		s = strings.TrimSuffix(s, "0m")
+	}
+	return s
 }
 
 // windowCondition is "time_windows".
@@ -100,19 +113,19 @@ func (c *compiler) windows(list []window.Window, at path) condition {
 	return &windowCondition{compiled, list}
 }
 
-func (c *compiler) notBefore(s *Conditions) condition {
-	if s.NotBefore.IsZero() {
+func (c *compiler) notBefore(at time.Time) condition {
+	if at.IsZero() {
 		return nil
 	}
-	return &startCondition{s.NotBefore}
+	return &startCondition{at}
 }
 
-func (c *compiler) notAfter(s *Conditions, at path) condition {
-	if s.NotAfter.IsZero() {
+func (c *compiler) notAfter(start, end time.Time, at path, field string) condition {
+	if end.IsZero() {
 		return nil
 	}
-	if !s.NotBefore.Before(s.NotAfter) {
-		c.report(at, "conditions.not_after", ProblemInvalid, "not_after is later than not_before")
+	if !start.Before(end) {
+		c.report(at, field, ProblemInvalid, "not_after is later than not_before")
 	}
-	return &endCondition{s.NotAfter}
+	return &endCondition{end}
 }

@@ -34,8 +34,8 @@ func (e *Explanation) Person() Answer {
 	}
 	a.App, a.Operation = e.App, e.Operation
 	for _, r := range e.Rules {
-		if !r.Decisive || r.Effect != RequireEffect {
-			continue
+		if !r.Decisive || r.Effect == DenyEffect {
+			continue // a DENY does not fail
 		}
 		for _, c := range r.Clauses {
 			if c.Truth != True && slices.Contains(told, c.Field) {

@@ -1,6 +1,10 @@
 package policy
 
-import "unicode/utf8"
+import (
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
 
 // sentence says in words what a clause came to.
 func sentence(c ClauseVerdict) string {
@@ -11,10 +15,18 @@ func sentence(c ClauseVerdict) string {
 	case False:
 		verb = " is not "
 	}
-	return capital(c.Seen + verb + c.Wanted + ".")
+	seen := c.Seen
+	if strings.Contains(seen, ", ") && !strings.HasSuffix(seen, ")") {
+		seen += ","
+	}
+	return capital(seen + verb + c.Wanted + ".")
 }
 
+// capital leaves addresses as they are.
 func capital(s string) string {
+	if first, _, _ := strings.Cut(s, " "); strings.Contains(first, "@") {
+		return s
+	}
 	if r, n := utf8.DecodeRuneInString(s); 'a' <= r && r <= 'z' {
 		return string(r-'a'+'A') + s[n:]
 	}
@@ -29,35 +41,60 @@ type Step struct {
 }
 
 // steps retells the procedure up to the step that decided.
-func steps(d Decision, decided int) []Step {
+func (e *Explanation) steps(decided int) []Step {
 	if decided == 0 {
-		info, _ := d.Reason.Info()
+		info, _ := e.Reason.Info()
 		return []Step{{0, info.Title}}
 	}
 	var list []Step
 	for n := 2; n < decided; n++ {
-		list = append(list, Step{n, passed[n]})
+		list = append(list, Step{n, e.passed(n)})
 	}
-	last := Step{decided, taken[decided]}
-	if decided == 6 && d.Outcome == Deny {
-		last.Text = "The identity provider was asked for what is missing, and it is still missing: denied."
-	}
-	return append(list, last)
+	return append(list, Step{decided, e.taken(decided)})
 }
 
-var passed = map[int]string{
-	2: "No DENY counts.",
-	3: "No REQUIRE fails on what no sign-in can change.",
-	4: "Not both: an ALLOW counts, and every REQUIRE in scope holds.",
-	5: "It is no stranger.",
-	6: "Signing in again in another way would not allow it.",
+func (e *Explanation) passed(n int) string {
+	switch n {
+	case 2:
+		return "No DENY counts."
+	case 3:
+		return "No REQUIRE fails on what no sign-in can change."
+	case 4:
+		switch allowed, required := e.counts(AllowEffect), e.counts(RequireEffect); {
+		case allowed:
+			return "An ALLOW counts, but a REQUIRE fails."
+		case required:
+			return "No ALLOW counts, and a REQUIRE fails."
+		default:
+			return "No ALLOW counts."
+		}
+	case 5:
+		return "It is no stranger."
+	default:
+		return "Another way of signing in would not allow it."
+	}
 }
 
-var taken = map[int]string{
-	2: "A DENY counts: denied.",
-	3: "A REQUIRE fails on what no sign-in can change: denied.",
-	4: "An ALLOW counts, and every REQUIRE in scope holds: allowed.",
-	5: "It is a stranger, who is asked to sign in whatever the rules are.",
-	6: "It would be allowed if the sign-in were as the rules want it: sign in again.",
-	7: "Denied.",
+func (e *Explanation) counts(effect Effect) bool {
+	return slices.ContainsFunc(e.Rules, func(r RuleVerdict) bool { return r.Counts && r.Effect == effect && r.Mode == Enforced })
+}
+
+func (e *Explanation) taken(n int) string {
+	switch n {
+	case 2:
+		return "A DENY counts: denied."
+	case 3:
+		return "A REQUIRE fails on what no sign-in can change: denied."
+	case 4:
+		return "An ALLOW counts, and every REQUIRE in scope holds: allowed."
+	case 5:
+		return "It is a stranger, who is asked to sign in whatever the rules are."
+	case 6:
+		if e.Outcome == Deny {
+			return "The identity provider was asked for the sign-in that the rules want, and it is still not so: denied."
+		}
+		return "It would be allowed if the sign-in were as the rules want it: sign in again."
+	default:
+		return "Denied."
+	}
 }

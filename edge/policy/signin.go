@@ -31,19 +31,21 @@ func (c *authAgeCondition) settled(f *facts) bool {
 	return id.AuthTime.IsZero() || id.Asked.At.Sub(id.AuthTime) > c.most
 }
 
-func (*authAgeCondition) field() string    { return "conditions.max_auth_age" }
-func (*authAgeCondition) reason() Reason   { return StepUpAuthAge }
-func (c *authAgeCondition) wanted() string { return "at most " + c.most.String() + " ago" }
+func (*authAgeCondition) field() string  { return "conditions.max_auth_age" }
+func (*authAgeCondition) reason() Reason { return StepUpAuthAge }
+func (c *authAgeCondition) wanted() string {
+	return "a person who signed in at most " + durationText(c.most) + " ago"
+}
 
 func (*authAgeCondition) seen(f *facts) string {
 	id := &f.who.identity
 	switch {
 	case !f.person():
-		return f.somebody() + ", who does not sign in,"
+		return f.somebody() + ", who does not sign in"
 	case id.AuthTime.IsZero() || f.Now.IsZero():
-		return "the sign-in, at an unknown time,"
+		return f.somebody() + ", who signed in at an unknown time"
 	}
-	return "the sign-in, at " + instantText(id.AuthTime) + ", " + max(0, f.Now.Sub(id.AuthTime)).String() + " ago,"
+	return f.somebody() + ", who signed in " + durationText(max(0, f.Now.Sub(id.AuthTime))) + " ago"
 }
 
 func (c *compiler) maxAuthAge(most time.Duration, at path) condition {
@@ -75,18 +77,20 @@ func (c *acrCondition) settled(f *facts) bool {
 	return !asked.At.IsZero() && subset(c.classes, asked.ACR)
 }
 
-func (*acrCondition) field() string    { return "conditions.required_acr" }
-func (*acrCondition) reason() Reason   { return StepUpACR }
-func (c *acrCondition) wanted() string { return "of the class " + anyOf(c.classes) }
+func (*acrCondition) field() string  { return "conditions.required_acr" }
+func (*acrCondition) reason() Reason { return StepUpACR }
+func (c *acrCondition) wanted() string {
+	return "a person who signed in with the class " + anyOf(c.classes)
+}
 
 func (*acrCondition) seen(f *facts) string {
 	switch acr := f.who.identity.ACR; {
 	case !f.person():
-		return f.somebody() + ", who does not sign in,"
+		return f.somebody() + ", who does not sign in"
 	case acr == "":
-		return "the sign-in, of an unknown class,"
+		return f.somebody() + ", who signed in with an unknown class"
 	default:
-		return "the sign-in, of the class " + acr + ","
+		return f.somebody() + ", who signed in with the class " + acr
 	}
 }
 
@@ -110,18 +114,18 @@ func (c *amrCondition) settled(f *facts) bool {
 
 func (*amrCondition) field() string    { return "conditions.required_amr" }
 func (*amrCondition) reason() Reason   { return StepUpAMR }
-func (c *amrCondition) wanted() string { return "one with " + allOf(c.methods) }
+func (c *amrCondition) wanted() string { return "a person who signed in with " + allOf(c.methods) }
 
 func (*amrCondition) seen(f *facts) string {
 	switch amr := f.who.identity.AMR; {
 	case !f.person():
-		return f.somebody() + ", who does not sign in,"
+		return f.somebody() + ", who does not sign in"
 	case amr == nil:
-		return "the sign-in, with unknown methods,"
+		return f.somebody() + ", who signed in with unknown methods"
 	case len(amr) == 0:
-		return "the sign-in, with no method,"
+		return f.somebody() + ", who signed in with no method"
 	default:
-		return "the sign-in with " + allOf(amr)
+		return f.somebody() + ", who signed in with " + allOf(amr)
 	}
 }
 

@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/window"
 )
 
 // unit is a policy or a grant, compiled for itself: it is made again only if it
@@ -104,8 +106,13 @@ func (c *compiler) affordable(u *policyUnit) bool {
 	}
 	for i := range u.src.Rules {
 		r := &u.src.Rules[i]
-		u.usage.networks += len(r.Conditions.SourceCIDRs)
-		u.usage.windows += len(r.Conditions.TimeWindows)
+		// What is too long for a rule is not compiled.
+		if n := len(r.Conditions.SourceCIDRs); n <= maxNetworks {
+			u.usage.networks += n
+		}
+		if n := len(r.Conditions.TimeWindows); n <= window.Max {
+			u.usage.windows += n
+		}
 		if r.Expression != "" {
 			u.usage.expressions++
 		}
