@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -32,7 +33,7 @@ type AccessEvent struct {
 	Edge string `protobuf:"bytes,2,opt,name=edge,proto3" json:"edge,omitempty"`
 	// One start of the edge's process.
 	Boot string `protobuf:"bytes,3,opt,name=boot,proto3" json:"boot,omitempty"`
-	// Position among this tenant's records of that boot, from 1, without holes but those that a gap names.
+	// Position among this tenant's records of that boot, from 1, without holes.
 	Seq int64 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
 	// By the edge's clock.
 	Time *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=time,proto3" json:"time,omitempty"`
@@ -425,7 +426,7 @@ func (x *EventRequest) GetUserAgent() string {
 // What was decided, and on what.
 type EventDecision struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// `ALLOW`, `DENY`, `AUTHENTICATE`, `REFUSED` (malformed) or `UNAVAILABLE`.
+	// `ALLOW`, `DENY`, `AUTHENTICATE`, `STEP_UP`, `REFUSED` (malformed) or `UNAVAILABLE`.
 	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
 	// Stable code, such as `deny.no_rule`.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -441,10 +442,16 @@ type EventDecision struct {
 	Lineage string `protobuf:"bytes,7,opt,name=lineage,proto3" json:"lineage,omitempty"`
 	// How old the newest verified policy was.
 	PolicyAgeMs int64 `protobuf:"varint,8,opt,name=policy_age_ms,json=policyAgeMs,proto3" json:"policy_age_ms,omitempty"`
-	// Group ids read.
+	// Ids of the groups that the caller surely was in.
 	Groups []string `protobuf:"bytes,9,rep,name=groups,proto3" json:"groups,omitempty"`
-	// When the person signed in.
-	AuthTime      *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=auth_time,json=authTime,proto3" json:"auth_time,omitempty"`
+	// When the person last authenticated at the provider. Not set if unknown.
+	AuthTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=auth_time,json=authTime,proto3" json:"auth_time,omitempty"`
+	// The grant that decided, in place of policy and rule.
+	Grant string `protobuf:"bytes,11,opt,name=grant,proto3" json:"grant,omitempty"`
+	// What each policy in SHADOW mode would have made of it, by policy id. Empty if none reaches the app.
+	Shadow []*EventShadow `protobuf:"bytes,12,rep,name=shadow,proto3" json:"shadow,omitempty"`
+	// What else rules were evaluated on. Not set if they were not asked.
+	Facts         *EventFacts `protobuf:"bytes,13,opt,name=facts,proto3" json:"facts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -549,6 +556,330 @@ func (x *EventDecision) GetAuthTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *EventDecision) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *EventDecision) GetShadow() []*EventShadow {
+	if x != nil {
+		return x.Shadow
+	}
+	return nil
+}
+
+func (x *EventDecision) GetFacts() *EventFacts {
+	if x != nil {
+		return x.Facts
+	}
+	return nil
+}
+
+// What would have been decided if a policy in SHADOW mode had been enforced beside those that were.
+type EventShadow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The policy's id.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// `ALLOW`, `DENY`, `AUTHENTICATE` or `STEP_UP`.
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Stable code.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The rule of that policy, if it would have decided.
+	Rule          string `protobuf:"bytes,4,opt,name=rule,proto3" json:"rule,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventShadow) Reset() {
+	*x = EventShadow{}
+	mi := &file_sallyport_v1_audit_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventShadow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventShadow) ProtoMessage() {}
+
+func (x *EventShadow) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_audit_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventShadow.ProtoReflect.Descriptor instead.
+func (*EventShadow) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *EventShadow) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *EventShadow) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *EventShadow) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *EventShadow) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+// The inputs of a decision that are nowhere else in its event: beside `time`, `app`, `operation`, `principal`, `source_ip`,
+// `request.host`, and the groups and auth_time above. With all of them it can be decided again, by the rules of that revision
+// or by others. Nothing reports the state of devices yet, so it was unknown.
+type EventFacts struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As operations match it: `WEBSOCKET` for the handshake of one.
+	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
+	// As it was matched; `request.path` is what was forwarded.
+	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
+	// Of the source address: ISO 3166-1 alpha-2. Empty if unknown.
+	Country string `protobuf:"bytes,3,opt,name=country,proto3" json:"country,omitempty"`
+	// Of people: the provider said that the address is theirs.
+	EmailVerified bool `protobuf:"varint,4,opt,name=email_verified,json=emailVerified,proto3" json:"email_verified,omitempty"`
+	// Of people: and the address's domain is one of that provider's.
+	EmailDomainOwned bool `protobuf:"varint,5,opt,name=email_domain_owned,json=emailDomainOwned,proto3" json:"email_domain_owned,omitempty"`
+	// Ids of the groups of which it was unknown whether the caller was in them. In all others the caller surely was not.
+	GroupsUnknown []string `protobuf:"bytes,6,rep,name=groups_unknown,json=groupsUnknown,proto3" json:"groups_unknown,omitempty"`
+	// Of the values of the provider's groups claim that some group of the tenant named at that revision: those that the
+	// person had.
+	ClaimGroups []string `protobuf:"bytes,7,rep,name=claim_groups,json=claimGroups,proto3" json:"claim_groups,omitempty"`
+	// Of those values: the ones of which that was unknown.
+	ClaimGroupsUnknown []string `protobuf:"bytes,8,rep,name=claim_groups_unknown,json=claimGroupsUnknown,proto3" json:"claim_groups_unknown,omitempty"`
+	// Of people: authentication context class. Empty if unknown.
+	Acr string `protobuf:"bytes,9,opt,name=acr,proto3" json:"acr,omitempty"`
+	// Of people: authentication methods.
+	Amr []string `protobuf:"bytes,10,rep,name=amr,proto3" json:"amr,omitempty"`
+	// The provider said what the methods were, though it may have been none.
+	AmrKnown bool `protobuf:"varint,11,opt,name=amr_known,json=amrKnown,proto3" json:"amr_known,omitempty"`
+	// Of people: what the provider had been asked for by a step-up of this session. Not set if nothing.
+	Asked *EventAsked `protobuf:"bytes,12,opt,name=asked,proto3" json:"asked,omitempty"`
+	// Something did not fit and was cut, so what is decided on this may not be what was decided.
+	Incomplete    bool `protobuf:"varint,13,opt,name=incomplete,proto3" json:"incomplete,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventFacts) Reset() {
+	*x = EventFacts{}
+	mi := &file_sallyport_v1_audit_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventFacts) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventFacts) ProtoMessage() {}
+
+func (x *EventFacts) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_audit_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventFacts.ProtoReflect.Descriptor instead.
+func (*EventFacts) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *EventFacts) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *EventFacts) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *EventFacts) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *EventFacts) GetEmailVerified() bool {
+	if x != nil {
+		return x.EmailVerified
+	}
+	return false
+}
+
+func (x *EventFacts) GetEmailDomainOwned() bool {
+	if x != nil {
+		return x.EmailDomainOwned
+	}
+	return false
+}
+
+func (x *EventFacts) GetGroupsUnknown() []string {
+	if x != nil {
+		return x.GroupsUnknown
+	}
+	return nil
+}
+
+func (x *EventFacts) GetClaimGroups() []string {
+	if x != nil {
+		return x.ClaimGroups
+	}
+	return nil
+}
+
+func (x *EventFacts) GetClaimGroupsUnknown() []string {
+	if x != nil {
+		return x.ClaimGroupsUnknown
+	}
+	return nil
+}
+
+func (x *EventFacts) GetAcr() string {
+	if x != nil {
+		return x.Acr
+	}
+	return ""
+}
+
+func (x *EventFacts) GetAmr() []string {
+	if x != nil {
+		return x.Amr
+	}
+	return nil
+}
+
+func (x *EventFacts) GetAmrKnown() bool {
+	if x != nil {
+		return x.AmrKnown
+	}
+	return false
+}
+
+func (x *EventFacts) GetAsked() *EventAsked {
+	if x != nil {
+		return x.Asked
+	}
+	return nil
+}
+
+func (x *EventFacts) GetIncomplete() bool {
+	if x != nil {
+		return x.Incomplete
+	}
+	return false
+}
+
+// What a provider was asked for by step-ups that came back.
+type EventAsked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was last asked for a recent authentication; of others, when the last one came back.
+	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// How recent. Not set if it was not asked for that.
+	MaxAge *durationpb.Duration `protobuf:"bytes,2,opt,name=max_age,json=maxAge,proto3" json:"max_age,omitempty"`
+	// Classes.
+	Acr []string `protobuf:"bytes,3,rep,name=acr,proto3" json:"acr,omitempty"`
+	// Methods.
+	Amr           []string `protobuf:"bytes,4,rep,name=amr,proto3" json:"amr,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventAsked) Reset() {
+	*x = EventAsked{}
+	mi := &file_sallyport_v1_audit_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventAsked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventAsked) ProtoMessage() {}
+
+func (x *EventAsked) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_audit_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventAsked.ProtoReflect.Descriptor instead.
+func (*EventAsked) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *EventAsked) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *EventAsked) GetMaxAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAge
+	}
+	return nil
+}
+
+func (x *EventAsked) GetAcr() []string {
+	if x != nil {
+		return x.Acr
+	}
+	return nil
+}
+
+func (x *EventAsked) GetAmr() []string {
+	if x != nil {
+		return x.Amr
+	}
+	return nil
+}
+
 // What was answered.
 type EventResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -564,7 +895,7 @@ type EventResponse struct {
 
 func (x *EventResponse) Reset() {
 	*x = EventResponse{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[4]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -576,7 +907,7 @@ func (x *EventResponse) String() string {
 func (*EventResponse) ProtoMessage() {}
 
 func (x *EventResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[4]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -589,7 +920,7 @@ func (x *EventResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventResponse.ProtoReflect.Descriptor instead.
 func (*EventResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{4}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *EventResponse) GetStatus() int32 {
@@ -628,7 +959,7 @@ type EventTiming struct {
 
 func (x *EventTiming) Reset() {
 	*x = EventTiming{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[5]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -640,7 +971,7 @@ func (x *EventTiming) String() string {
 func (*EventTiming) ProtoMessage() {}
 
 func (x *EventTiming) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[5]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -653,7 +984,7 @@ func (x *EventTiming) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventTiming.ProtoReflect.Descriptor instead.
 func (*EventTiming) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{5}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *EventTiming) GetTotal() int64 {
@@ -692,7 +1023,7 @@ type EventStream struct {
 
 func (x *EventStream) Reset() {
 	*x = EventStream{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[6]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +1035,7 @@ func (x *EventStream) String() string {
 func (*EventStream) ProtoMessage() {}
 
 func (x *EventStream) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[6]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +1048,7 @@ func (x *EventStream) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventStream.ProtoReflect.Descriptor instead.
 func (*EventStream) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *EventStream) GetKind() string {
@@ -746,7 +1077,7 @@ type EventGap struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// First missing.
 	From int64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
-	// Last missing. The number of the record that says so.
+	// Last missing.
 	To int64 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
 	// `spool_full`.
 	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
@@ -756,7 +1087,7 @@ type EventGap struct {
 
 func (x *EventGap) Reset() {
 	*x = EventGap{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[7]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -768,7 +1099,7 @@ func (x *EventGap) String() string {
 func (*EventGap) ProtoMessage() {}
 
 func (x *EventGap) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[7]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -781,7 +1112,7 @@ func (x *EventGap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EventGap.ProtoReflect.Descriptor instead.
 func (*EventGap) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{7}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *EventGap) GetFrom() int64 {
@@ -828,7 +1159,7 @@ type ListAccessEventsRequest struct {
 
 func (x *ListAccessEventsRequest) Reset() {
 	*x = ListAccessEventsRequest{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[8]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -840,7 +1171,7 @@ func (x *ListAccessEventsRequest) String() string {
 func (*ListAccessEventsRequest) ProtoMessage() {}
 
 func (x *ListAccessEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[8]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -853,7 +1184,7 @@ func (x *ListAccessEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccessEventsRequest.ProtoReflect.Descriptor instead.
 func (*ListAccessEventsRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{8}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListAccessEventsRequest) GetParent() string {
@@ -918,7 +1249,7 @@ type ListAccessEventsResponse struct {
 
 func (x *ListAccessEventsResponse) Reset() {
 	*x = ListAccessEventsResponse{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[9]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -930,7 +1261,7 @@ func (x *ListAccessEventsResponse) String() string {
 func (*ListAccessEventsResponse) ProtoMessage() {}
 
 func (x *ListAccessEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[9]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -943,7 +1274,7 @@ func (x *ListAccessEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListAccessEventsResponse.ProtoReflect.Descriptor instead.
 func (*ListAccessEventsResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{9}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListAccessEventsResponse) GetAccessEvents() []*AccessEvent {
@@ -975,7 +1306,7 @@ type TailAccessEventsRequest struct {
 
 func (x *TailAccessEventsRequest) Reset() {
 	*x = TailAccessEventsRequest{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[10]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -987,7 +1318,7 @@ func (x *TailAccessEventsRequest) String() string {
 func (*TailAccessEventsRequest) ProtoMessage() {}
 
 func (x *TailAccessEventsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[10]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1000,7 +1331,7 @@ func (x *TailAccessEventsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailAccessEventsRequest.ProtoReflect.Descriptor instead.
 func (*TailAccessEventsRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{10}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *TailAccessEventsRequest) GetParent() string {
@@ -1035,7 +1366,7 @@ type TailAccessEventsResponse struct {
 
 func (x *TailAccessEventsResponse) Reset() {
 	*x = TailAccessEventsResponse{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[11]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1047,7 +1378,7 @@ func (x *TailAccessEventsResponse) String() string {
 func (*TailAccessEventsResponse) ProtoMessage() {}
 
 func (x *TailAccessEventsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[11]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1060,7 +1391,7 @@ func (x *TailAccessEventsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailAccessEventsResponse.ProtoReflect.Descriptor instead.
 func (*TailAccessEventsResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{11}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *TailAccessEventsResponse) GetAccessEvent() *AccessEvent {
@@ -1097,7 +1428,7 @@ type ConfigChange struct {
 
 func (x *ConfigChange) Reset() {
 	*x = ConfigChange{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[12]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1109,7 +1440,7 @@ func (x *ConfigChange) String() string {
 func (*ConfigChange) ProtoMessage() {}
 
 func (x *ConfigChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[12]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1122,7 +1453,7 @@ func (x *ConfigChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConfigChange.ProtoReflect.Descriptor instead.
 func (*ConfigChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{12}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ConfigChange) GetRevision() string {
@@ -1203,7 +1534,7 @@ type ListChangesRequest struct {
 
 func (x *ListChangesRequest) Reset() {
 	*x = ListChangesRequest{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[13]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1215,7 +1546,7 @@ func (x *ListChangesRequest) String() string {
 func (*ListChangesRequest) ProtoMessage() {}
 
 func (x *ListChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[13]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1228,7 +1559,7 @@ func (x *ListChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChangesRequest.ProtoReflect.Descriptor instead.
 func (*ListChangesRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{13}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListChangesRequest) GetParent() string {
@@ -1265,7 +1596,7 @@ type ListChangesResponse struct {
 
 func (x *ListChangesResponse) Reset() {
 	*x = ListChangesResponse{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[14]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1277,7 +1608,7 @@ func (x *ListChangesResponse) String() string {
 func (*ListChangesResponse) ProtoMessage() {}
 
 func (x *ListChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[14]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1290,7 +1621,7 @@ func (x *ListChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChangesResponse.ProtoReflect.Descriptor instead.
 func (*ListChangesResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{14}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListChangesResponse) GetChanges() []*ConfigChange {
@@ -1318,7 +1649,7 @@ type TailChangesRequest struct {
 
 func (x *TailChangesRequest) Reset() {
 	*x = TailChangesRequest{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[15]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1330,7 +1661,7 @@ func (x *TailChangesRequest) String() string {
 func (*TailChangesRequest) ProtoMessage() {}
 
 func (x *TailChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[15]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1343,7 +1674,7 @@ func (x *TailChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailChangesRequest.ProtoReflect.Descriptor instead.
 func (*TailChangesRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{15}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *TailChangesRequest) GetParent() string {
@@ -1364,7 +1695,7 @@ type TailChangesResponse struct {
 
 func (x *TailChangesResponse) Reset() {
 	*x = TailChangesResponse{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[16]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1376,7 +1707,7 @@ func (x *TailChangesResponse) String() string {
 func (*TailChangesResponse) ProtoMessage() {}
 
 func (x *TailChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[16]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1389,7 +1720,7 @@ func (x *TailChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailChangesResponse.ProtoReflect.Descriptor instead.
 func (*TailChangesResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{16}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TailChangesResponse) GetChange() *ConfigChange {
@@ -1403,7 +1734,7 @@ var File_sallyport_v1_audit_proto protoreflect.FileDescriptor
 
 const file_sallyport_v1_audit_proto_rawDesc = "" +
 	"\n" +
-	"\x18sallyport/v1/audit.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sallyport/v1/config.proto\"\xf3\x05\n" +
+	"\x18sallyport/v1/audit.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sallyport/v1/config.proto\"\xf3\x05\n" +
 	"\vAccessEvent\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04edge\x18\x02 \x01(\tR\x04edge\x12\x12\n" +
@@ -1442,7 +1773,7 @@ const file_sallyport_v1_audit_proto_rawDesc = "" +
 	"\bprotocol\x18\x06 \x01(\tR\bprotocol\x12\x14\n" +
 	"\x05bytes\x18\a \x01(\x03R\x05bytes\x12\x1d\n" +
 	"\n" +
-	"user_agent\x18\b \x01(\tR\tuserAgent\"\xac\x02\n" +
+	"user_agent\x18\b \x01(\tR\tuserAgent\"\xa5\x03\n" +
 	"\rEventDecision\x12\x18\n" +
 	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
@@ -1454,7 +1785,39 @@ const file_sallyport_v1_audit_proto_rawDesc = "" +
 	"\rpolicy_age_ms\x18\b \x01(\x03R\vpolicyAgeMs\x12\x16\n" +
 	"\x06groups\x18\t \x03(\tR\x06groups\x127\n" +
 	"\tauth_time\x18\n" +
-	" \x01(\v2\x1a.google.protobuf.TimestampR\bauthTime\"M\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\bauthTime\x12\x14\n" +
+	"\x05grant\x18\v \x01(\tR\x05grant\x121\n" +
+	"\x06shadow\x18\f \x03(\v2\x19.sallyport.v1.EventShadowR\x06shadow\x12.\n" +
+	"\x05facts\x18\r \x01(\v2\x18.sallyport.v1.EventFactsR\x05facts\"k\n" +
+	"\vEventShadow\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x12\n" +
+	"\x04rule\x18\x04 \x01(\tR\x04rule\"\xb4\x03\n" +
+	"\n" +
+	"EventFacts\x12\x16\n" +
+	"\x06method\x18\x01 \x01(\tR\x06method\x12\x12\n" +
+	"\x04path\x18\x02 \x01(\tR\x04path\x12\x18\n" +
+	"\acountry\x18\x03 \x01(\tR\acountry\x12%\n" +
+	"\x0eemail_verified\x18\x04 \x01(\bR\remailVerified\x12,\n" +
+	"\x12email_domain_owned\x18\x05 \x01(\bR\x10emailDomainOwned\x12%\n" +
+	"\x0egroups_unknown\x18\x06 \x03(\tR\rgroupsUnknown\x12!\n" +
+	"\fclaim_groups\x18\a \x03(\tR\vclaimGroups\x120\n" +
+	"\x14claim_groups_unknown\x18\b \x03(\tR\x12claimGroupsUnknown\x12\x10\n" +
+	"\x03acr\x18\t \x01(\tR\x03acr\x12\x10\n" +
+	"\x03amr\x18\n" +
+	" \x03(\tR\x03amr\x12\x1b\n" +
+	"\tamr_known\x18\v \x01(\bR\bamrKnown\x12.\n" +
+	"\x05asked\x18\f \x01(\v2\x18.sallyport.v1.EventAskedR\x05asked\x12\x1e\n" +
+	"\n" +
+	"incomplete\x18\r \x01(\bR\n" +
+	"incomplete\"\x94\x01\n" +
+	"\n" +
+	"EventAsked\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x122\n" +
+	"\amax_age\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x06maxAge\x12\x10\n" +
+	"\x03acr\x18\x03 \x03(\tR\x03acr\x12\x10\n" +
+	"\x03amr\x18\x04 \x03(\tR\x03amr\"M\n" +
 	"\rEventResponse\x12\x16\n" +
 	"\x06status\x18\x01 \x01(\x05R\x06status\x12\x14\n" +
 	"\x05bytes\x18\x02 \x01(\x03R\x05bytes\x12\x0e\n" +
@@ -1536,58 +1899,67 @@ func file_sallyport_v1_audit_proto_rawDescGZIP() []byte {
 	return file_sallyport_v1_audit_proto_rawDescData
 }
 
-var file_sallyport_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_sallyport_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_sallyport_v1_audit_proto_goTypes = []any{
 	(*AccessEvent)(nil),              // 0: sallyport.v1.AccessEvent
 	(*EventPrincipal)(nil),           // 1: sallyport.v1.EventPrincipal
 	(*EventRequest)(nil),             // 2: sallyport.v1.EventRequest
 	(*EventDecision)(nil),            // 3: sallyport.v1.EventDecision
-	(*EventResponse)(nil),            // 4: sallyport.v1.EventResponse
-	(*EventTiming)(nil),              // 5: sallyport.v1.EventTiming
-	(*EventStream)(nil),              // 6: sallyport.v1.EventStream
-	(*EventGap)(nil),                 // 7: sallyport.v1.EventGap
-	(*ListAccessEventsRequest)(nil),  // 8: sallyport.v1.ListAccessEventsRequest
-	(*ListAccessEventsResponse)(nil), // 9: sallyport.v1.ListAccessEventsResponse
-	(*TailAccessEventsRequest)(nil),  // 10: sallyport.v1.TailAccessEventsRequest
-	(*TailAccessEventsResponse)(nil), // 11: sallyport.v1.TailAccessEventsResponse
-	(*ConfigChange)(nil),             // 12: sallyport.v1.ConfigChange
-	(*ListChangesRequest)(nil),       // 13: sallyport.v1.ListChangesRequest
-	(*ListChangesResponse)(nil),      // 14: sallyport.v1.ListChangesResponse
-	(*TailChangesRequest)(nil),       // 15: sallyport.v1.TailChangesRequest
-	(*TailChangesResponse)(nil),      // 16: sallyport.v1.TailChangesResponse
-	(*timestamppb.Timestamp)(nil),    // 17: google.protobuf.Timestamp
-	(*Change)(nil),                   // 18: sallyport.v1.Change
+	(*EventShadow)(nil),              // 4: sallyport.v1.EventShadow
+	(*EventFacts)(nil),               // 5: sallyport.v1.EventFacts
+	(*EventAsked)(nil),               // 6: sallyport.v1.EventAsked
+	(*EventResponse)(nil),            // 7: sallyport.v1.EventResponse
+	(*EventTiming)(nil),              // 8: sallyport.v1.EventTiming
+	(*EventStream)(nil),              // 9: sallyport.v1.EventStream
+	(*EventGap)(nil),                 // 10: sallyport.v1.EventGap
+	(*ListAccessEventsRequest)(nil),  // 11: sallyport.v1.ListAccessEventsRequest
+	(*ListAccessEventsResponse)(nil), // 12: sallyport.v1.ListAccessEventsResponse
+	(*TailAccessEventsRequest)(nil),  // 13: sallyport.v1.TailAccessEventsRequest
+	(*TailAccessEventsResponse)(nil), // 14: sallyport.v1.TailAccessEventsResponse
+	(*ConfigChange)(nil),             // 15: sallyport.v1.ConfigChange
+	(*ListChangesRequest)(nil),       // 16: sallyport.v1.ListChangesRequest
+	(*ListChangesResponse)(nil),      // 17: sallyport.v1.ListChangesResponse
+	(*TailChangesRequest)(nil),       // 18: sallyport.v1.TailChangesRequest
+	(*TailChangesResponse)(nil),      // 19: sallyport.v1.TailChangesResponse
+	(*timestamppb.Timestamp)(nil),    // 20: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 21: google.protobuf.Duration
+	(*Change)(nil),                   // 22: sallyport.v1.Change
 }
 var file_sallyport_v1_audit_proto_depIdxs = []int32{
-	17, // 0: sallyport.v1.AccessEvent.time:type_name -> google.protobuf.Timestamp
-	17, // 1: sallyport.v1.AccessEvent.receive_time:type_name -> google.protobuf.Timestamp
+	20, // 0: sallyport.v1.AccessEvent.time:type_name -> google.protobuf.Timestamp
+	20, // 1: sallyport.v1.AccessEvent.receive_time:type_name -> google.protobuf.Timestamp
 	1,  // 2: sallyport.v1.AccessEvent.principal:type_name -> sallyport.v1.EventPrincipal
 	2,  // 3: sallyport.v1.AccessEvent.request:type_name -> sallyport.v1.EventRequest
 	3,  // 4: sallyport.v1.AccessEvent.decision:type_name -> sallyport.v1.EventDecision
-	4,  // 5: sallyport.v1.AccessEvent.response:type_name -> sallyport.v1.EventResponse
-	5,  // 6: sallyport.v1.AccessEvent.timing:type_name -> sallyport.v1.EventTiming
-	6,  // 7: sallyport.v1.AccessEvent.stream:type_name -> sallyport.v1.EventStream
-	7,  // 8: sallyport.v1.AccessEvent.gap:type_name -> sallyport.v1.EventGap
-	17, // 9: sallyport.v1.EventDecision.auth_time:type_name -> google.protobuf.Timestamp
-	0,  // 10: sallyport.v1.ListAccessEventsResponse.access_events:type_name -> sallyport.v1.AccessEvent
-	0,  // 11: sallyport.v1.TailAccessEventsResponse.access_event:type_name -> sallyport.v1.AccessEvent
-	17, // 12: sallyport.v1.ConfigChange.time:type_name -> google.protobuf.Timestamp
-	18, // 13: sallyport.v1.ConfigChange.changes:type_name -> sallyport.v1.Change
-	12, // 14: sallyport.v1.ListChangesResponse.changes:type_name -> sallyport.v1.ConfigChange
-	12, // 15: sallyport.v1.TailChangesResponse.change:type_name -> sallyport.v1.ConfigChange
-	8,  // 16: sallyport.v1.AuditService.ListAccessEvents:input_type -> sallyport.v1.ListAccessEventsRequest
-	10, // 17: sallyport.v1.AuditService.TailAccessEvents:input_type -> sallyport.v1.TailAccessEventsRequest
-	13, // 18: sallyport.v1.AuditService.ListChanges:input_type -> sallyport.v1.ListChangesRequest
-	15, // 19: sallyport.v1.AuditService.TailChanges:input_type -> sallyport.v1.TailChangesRequest
-	9,  // 20: sallyport.v1.AuditService.ListAccessEvents:output_type -> sallyport.v1.ListAccessEventsResponse
-	11, // 21: sallyport.v1.AuditService.TailAccessEvents:output_type -> sallyport.v1.TailAccessEventsResponse
-	14, // 22: sallyport.v1.AuditService.ListChanges:output_type -> sallyport.v1.ListChangesResponse
-	16, // 23: sallyport.v1.AuditService.TailChanges:output_type -> sallyport.v1.TailChangesResponse
-	20, // [20:24] is the sub-list for method output_type
-	16, // [16:20] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	7,  // 5: sallyport.v1.AccessEvent.response:type_name -> sallyport.v1.EventResponse
+	8,  // 6: sallyport.v1.AccessEvent.timing:type_name -> sallyport.v1.EventTiming
+	9,  // 7: sallyport.v1.AccessEvent.stream:type_name -> sallyport.v1.EventStream
+	10, // 8: sallyport.v1.AccessEvent.gap:type_name -> sallyport.v1.EventGap
+	20, // 9: sallyport.v1.EventDecision.auth_time:type_name -> google.protobuf.Timestamp
+	4,  // 10: sallyport.v1.EventDecision.shadow:type_name -> sallyport.v1.EventShadow
+	5,  // 11: sallyport.v1.EventDecision.facts:type_name -> sallyport.v1.EventFacts
+	6,  // 12: sallyport.v1.EventFacts.asked:type_name -> sallyport.v1.EventAsked
+	20, // 13: sallyport.v1.EventAsked.time:type_name -> google.protobuf.Timestamp
+	21, // 14: sallyport.v1.EventAsked.max_age:type_name -> google.protobuf.Duration
+	0,  // 15: sallyport.v1.ListAccessEventsResponse.access_events:type_name -> sallyport.v1.AccessEvent
+	0,  // 16: sallyport.v1.TailAccessEventsResponse.access_event:type_name -> sallyport.v1.AccessEvent
+	20, // 17: sallyport.v1.ConfigChange.time:type_name -> google.protobuf.Timestamp
+	22, // 18: sallyport.v1.ConfigChange.changes:type_name -> sallyport.v1.Change
+	15, // 19: sallyport.v1.ListChangesResponse.changes:type_name -> sallyport.v1.ConfigChange
+	15, // 20: sallyport.v1.TailChangesResponse.change:type_name -> sallyport.v1.ConfigChange
+	11, // 21: sallyport.v1.AuditService.ListAccessEvents:input_type -> sallyport.v1.ListAccessEventsRequest
+	13, // 22: sallyport.v1.AuditService.TailAccessEvents:input_type -> sallyport.v1.TailAccessEventsRequest
+	16, // 23: sallyport.v1.AuditService.ListChanges:input_type -> sallyport.v1.ListChangesRequest
+	18, // 24: sallyport.v1.AuditService.TailChanges:input_type -> sallyport.v1.TailChangesRequest
+	12, // 25: sallyport.v1.AuditService.ListAccessEvents:output_type -> sallyport.v1.ListAccessEventsResponse
+	14, // 26: sallyport.v1.AuditService.TailAccessEvents:output_type -> sallyport.v1.TailAccessEventsResponse
+	17, // 27: sallyport.v1.AuditService.ListChanges:output_type -> sallyport.v1.ListChangesResponse
+	19, // 28: sallyport.v1.AuditService.TailChanges:output_type -> sallyport.v1.TailChangesResponse
+	25, // [25:29] is the sub-list for method output_type
+	21, // [21:25] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_v1_audit_proto_init() }
@@ -1602,7 +1974,7 @@ func file_sallyport_v1_audit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_v1_audit_proto_rawDesc), len(file_sallyport_v1_audit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -65,6 +65,13 @@ type PersonSession struct {
 	HomeRegion string `protobuf:"bytes,18,opt,name=home_region,json=homeRegion,proto3" json:"home_region,omitempty"`
 	// The history that `urgent_at_mint` counts in. In another one the number says nothing, and counts as 0.
 	LineageAtMint string `protobuf:"bytes,19,opt,name=lineage_at_mint,json=lineageAtMint,proto3" json:"lineage_at_mint,omitempty"`
+	// The provider said which methods, though it may have been none.
+	AmrKnown bool `protobuf:"varint,20,opt,name=amr_known,json=amrKnown,proto3" json:"amr_known,omitempty"`
+	// What step-ups of this session asked the provider for.
+	Asked *SignInAsked `protobuf:"bytes,21,opt,name=asked,proto3" json:"asked,omitempty"`
+	// When a step-up last changed how the person signed in; 0 if none did. Only a hand-off carries that to another cookie:
+	// one from before a step-up gains nothing by it, whoever has it.
+	RaisedMs      int64 `protobuf:"varint,22,opt,name=raised_ms,json=raisedMs,proto3" json:"raised_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -232,6 +239,209 @@ func (x *PersonSession) GetLineageAtMint() string {
 	return ""
 }
 
+func (x *PersonSession) GetAmrKnown() bool {
+	if x != nil {
+		return x.AmrKnown
+	}
+	return false
+}
+
+func (x *PersonSession) GetAsked() *SignInAsked {
+	if x != nil {
+		return x.Asked
+	}
+	return nil
+}
+
+func (x *PersonSession) GetRaisedMs() int64 {
+	if x != nil {
+		return x.RaisedMs
+	}
+	return 0
+}
+
+// What a provider was asked for by step-ups that came back, so that it is not asked for in vain again and again.
+type SignInAsked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the last one that asked for `max_age_ms` came back; without that, the last one.
+	AtMs int64 `protobuf:"varint,1,opt,name=at_ms,json=atMs,proto3" json:"at_ms,omitempty"`
+	// How recent an authentication it asked for; 0 if none did.
+	MaxAgeMs int64 `protobuf:"varint,2,opt,name=max_age_ms,json=maxAgeMs,proto3" json:"max_age_ms,omitempty"`
+	// Of each list of required_acr or required_amr, 8 bytes of a hash.
+	Lists [][]byte `protobuf:"bytes,3,rep,name=lists,proto3" json:"lists,omitempty"`
+	// There were more lists than are kept: each that there is was asked for.
+	AllLists      bool `protobuf:"varint,4,opt,name=all_lists,json=allLists,proto3" json:"all_lists,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignInAsked) Reset() {
+	*x = SignInAsked{}
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignInAsked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignInAsked) ProtoMessage() {}
+
+func (x *SignInAsked) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignInAsked.ProtoReflect.Descriptor instead.
+func (*SignInAsked) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SignInAsked) GetAtMs() int64 {
+	if x != nil {
+		return x.AtMs
+	}
+	return 0
+}
+
+func (x *SignInAsked) GetMaxAgeMs() int64 {
+	if x != nil {
+		return x.MaxAgeMs
+	}
+	return 0
+}
+
+func (x *SignInAsked) GetLists() [][]byte {
+	if x != nil {
+		return x.Lists
+	}
+	return nil
+}
+
+func (x *SignInAsked) GetAllLists() bool {
+	if x != nil {
+		return x.AllLists
+	}
+	return false
+}
+
+// What a rule needs of a sign-in that a session's is not, sealed into the link to the sign-in page.
+type SignInNeed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// An authentication at most so long ago, in milliseconds; 0 if any will do.
+	MaxAgeMs int64 `protobuf:"varint,1,opt,name=max_age_ms,json=maxAgeMs,proto3" json:"max_age_ms,omitempty"`
+	// The list of required_acr, by its hash; empty if there is none.
+	Acr []byte `protobuf:"bytes,2,opt,name=acr,proto3" json:"acr,omitempty"`
+	// The list of required_amr, by its hash; empty if there is none.
+	Amr []byte `protobuf:"bytes,3,opt,name=amr,proto3" json:"amr,omitempty"`
+	// Who was asked.
+	Principal []byte `protobuf:"bytes,4,opt,name=principal,proto3" json:"principal,omitempty"`
+	// The provider that they signed in with.
+	IdpUid string `protobuf:"bytes,5,opt,name=idp_uid,json=idpUid,proto3" json:"idp_uid,omitempty"`
+	// What they were asked for before.
+	Asked *SignInAsked `protobuf:"bytes,6,opt,name=asked,proto3" json:"asked,omitempty"`
+	// The person wants to try again what was asked for in vain.
+	Again bool `protobuf:"varint,7,opt,name=again,proto3" json:"again,omitempty"`
+	// Not good after.
+	ExpireMs      int64 `protobuf:"varint,8,opt,name=expire_ms,json=expireMs,proto3" json:"expire_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SignInNeed) Reset() {
+	*x = SignInNeed{}
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignInNeed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignInNeed) ProtoMessage() {}
+
+func (x *SignInNeed) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignInNeed.ProtoReflect.Descriptor instead.
+func (*SignInNeed) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SignInNeed) GetMaxAgeMs() int64 {
+	if x != nil {
+		return x.MaxAgeMs
+	}
+	return 0
+}
+
+func (x *SignInNeed) GetAcr() []byte {
+	if x != nil {
+		return x.Acr
+	}
+	return nil
+}
+
+func (x *SignInNeed) GetAmr() []byte {
+	if x != nil {
+		return x.Amr
+	}
+	return nil
+}
+
+func (x *SignInNeed) GetPrincipal() []byte {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *SignInNeed) GetIdpUid() string {
+	if x != nil {
+		return x.IdpUid
+	}
+	return ""
+}
+
+func (x *SignInNeed) GetAsked() *SignInAsked {
+	if x != nil {
+		return x.Asked
+	}
+	return nil
+}
+
+func (x *SignInNeed) GetAgain() bool {
+	if x != nil {
+		return x.Again
+	}
+	return false
+}
+
+func (x *SignInNeed) GetExpireMs() int64 {
+	if x != nil {
+		return x.ExpireMs
+	}
+	return 0
+}
+
 // The sealed half of a session cookie.
 type Ticket struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -249,7 +459,7 @@ type Ticket struct {
 
 func (x *Ticket) Reset() {
 	*x = Ticket{}
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[1]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -261,7 +471,7 @@ func (x *Ticket) String() string {
 func (*Ticket) ProtoMessage() {}
 
 func (x *Ticket) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[1]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -274,7 +484,7 @@ func (x *Ticket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ticket.ProtoReflect.Descriptor instead.
 func (*Ticket) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{1}
+	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Ticket) GetSession() *PersonSession {
@@ -318,7 +528,7 @@ type HostRecord struct {
 
 func (x *HostRecord) Reset() {
 	*x = HostRecord{}
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[2]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -330,7 +540,7 @@ func (x *HostRecord) String() string {
 func (*HostRecord) ProtoMessage() {}
 
 func (x *HostRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[2]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -343,7 +553,7 @@ func (x *HostRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HostRecord.ProtoReflect.Descriptor instead.
 func (*HostRecord) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{2}
+	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *HostRecord) GetSid() []byte {
@@ -373,7 +583,7 @@ type SessionRecord struct {
 
 func (x *SessionRecord) Reset() {
 	*x = SessionRecord{}
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[3]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -385,7 +595,7 @@ func (x *SessionRecord) String() string {
 func (*SessionRecord) ProtoMessage() {}
 
 func (x *SessionRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[3]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -398,7 +608,7 @@ func (x *SessionRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionRecord.ProtoReflect.Descriptor instead.
 func (*SessionRecord) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{3}
+	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SessionRecord) GetSession() *PersonSession {
@@ -433,14 +643,16 @@ type SignInStart struct {
 	// Ask for an account even if the person is signed in.
 	OtherAccount bool `protobuf:"varint,7,opt,name=other_account,json=otherAccount,proto3" json:"other_account,omitempty"`
 	// Not good after.
-	ExpireMs      int64 `protobuf:"varint,8,opt,name=expire_ms,json=expireMs,proto3" json:"expire_ms,omitempty"`
+	ExpireMs int64 `protobuf:"varint,8,opt,name=expire_ms,json=expireMs,proto3" json:"expire_ms,omitempty"`
+	// A step-up: what the sign-in has to be like. Else any will do.
+	Need          *SignInNeed `protobuf:"bytes,9,opt,name=need,proto3" json:"need,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SignInStart) Reset() {
 	*x = SignInStart{}
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[4]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -452,7 +664,7 @@ func (x *SignInStart) String() string {
 func (*SignInStart) ProtoMessage() {}
 
 func (x *SignInStart) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[4]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -465,7 +677,7 @@ func (x *SignInStart) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInStart.ProtoReflect.Descriptor instead.
 func (*SignInStart) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{4}
+	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *SignInStart) GetAppUid() string {
@@ -524,6 +736,13 @@ func (x *SignInStart) GetExpireMs() int64 {
 	return 0
 }
 
+func (x *SignInStart) GetNeed() *SignInNeed {
+	if x != nil {
+		return x.Need
+	}
+	return nil
+}
+
 // What the auth host must remember while the person is at the identity provider, sealed into a cookie of that browser.
 type SignInFlow struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -537,7 +756,7 @@ type SignInFlow struct {
 	Nonce string `protobuf:"bytes,4,opt,name=nonce,proto3" json:"nonce,omitempty"`
 	// PKCE code verifier (RFC 7636).
 	Verifier string `protobuf:"bytes,5,opt,name=verifier,proto3" json:"verifier,omitempty"`
-	// `max_age` that was sent, in seconds; 0 if none was.
+	// The administrator's `max_age` that was sent, in seconds; 0 if none was. An older authentication is no sign-in at all.
 	MaxAgeS int64 `protobuf:"varint,6,opt,name=max_age_s,json=maxAgeS,proto3" json:"max_age_s,omitempty"`
 	// The attempt this belongs to.
 	Start *SignInStart `protobuf:"bytes,7,opt,name=start,proto3" json:"start,omitempty"`
@@ -549,7 +768,7 @@ type SignInFlow struct {
 
 func (x *SignInFlow) Reset() {
 	*x = SignInFlow{}
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[5]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -561,7 +780,7 @@ func (x *SignInFlow) String() string {
 func (*SignInFlow) ProtoMessage() {}
 
 func (x *SignInFlow) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[5]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -574,7 +793,7 @@ func (x *SignInFlow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignInFlow.ProtoReflect.Descriptor instead.
 func (*SignInFlow) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{5}
+	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SignInFlow) GetIdpUid() string {
@@ -652,7 +871,7 @@ type HandOff struct {
 
 func (x *HandOff) Reset() {
 	*x = HandOff{}
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +883,7 @@ func (x *HandOff) String() string {
 func (*HandOff) ProtoMessage() {}
 
 func (x *HandOff) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[6]
+	mi := &file_sallyport_edge_v1_ticket_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +896,7 @@ func (x *HandOff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandOff.ProtoReflect.Descriptor instead.
 func (*HandOff) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_edge_v1_ticket_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *HandOff) GetJti() []byte {
@@ -719,7 +938,7 @@ var File_sallyport_edge_v1_ticket_proto protoreflect.FileDescriptor
 
 const file_sallyport_edge_v1_ticket_proto_rawDesc = "" +
 	"\n" +
-	"\x1esallyport/edge/v1/ticket.proto\x12\x11sallyport.edge.v1\"\xb7\x04\n" +
+	"\x1esallyport/edge/v1/ticket.proto\x12\x11sallyport.edge.v1\"\xa7\x05\n" +
 	"\rPersonSession\x12\x10\n" +
 	"\x03sid\x18\x01 \x01(\fR\x03sid\x12\x1c\n" +
 	"\tprincipal\x18\x02 \x01(\fR\tprincipal\x12\x17\n" +
@@ -743,7 +962,27 @@ const file_sallyport_edge_v1_ticket_proto_rawDesc = "" +
 	"\x0eurgent_at_mint\x18\x11 \x01(\x03R\furgentAtMint\x12\x1f\n" +
 	"\vhome_region\x18\x12 \x01(\tR\n" +
 	"homeRegion\x12&\n" +
-	"\x0flineage_at_mint\x18\x13 \x01(\tR\rlineageAtMint\"\xa4\x01\n" +
+	"\x0flineage_at_mint\x18\x13 \x01(\tR\rlineageAtMint\x12\x1b\n" +
+	"\tamr_known\x18\x14 \x01(\bR\bamrKnown\x124\n" +
+	"\x05asked\x18\x15 \x01(\v2\x1e.sallyport.edge.v1.SignInAskedR\x05asked\x12\x1b\n" +
+	"\traised_ms\x18\x16 \x01(\x03R\braisedMs\"s\n" +
+	"\vSignInAsked\x12\x13\n" +
+	"\x05at_ms\x18\x01 \x01(\x03R\x04atMs\x12\x1c\n" +
+	"\n" +
+	"max_age_ms\x18\x02 \x01(\x03R\bmaxAgeMs\x12\x14\n" +
+	"\x05lists\x18\x03 \x03(\fR\x05lists\x12\x1b\n" +
+	"\tall_lists\x18\x04 \x01(\bR\ballLists\"\xee\x01\n" +
+	"\n" +
+	"SignInNeed\x12\x1c\n" +
+	"\n" +
+	"max_age_ms\x18\x01 \x01(\x03R\bmaxAgeMs\x12\x10\n" +
+	"\x03acr\x18\x02 \x01(\fR\x03acr\x12\x10\n" +
+	"\x03amr\x18\x03 \x01(\fR\x03amr\x12\x1c\n" +
+	"\tprincipal\x18\x04 \x01(\fR\tprincipal\x12\x17\n" +
+	"\aidp_uid\x18\x05 \x01(\tR\x06idpUid\x124\n" +
+	"\x05asked\x18\x06 \x01(\v2\x1e.sallyport.edge.v1.SignInAskedR\x05asked\x12\x14\n" +
+	"\x05again\x18\a \x01(\bR\x05again\x12\x1b\n" +
+	"\texpire_ms\x18\b \x01(\x03R\bexpireMs\"\xa4\x01\n" +
 	"\x06Ticket\x12:\n" +
 	"\asession\x18\x01 \x01(\v2 .sallyport.edge.v1.PersonSessionR\asession\x12 \n" +
 	"\fsealed_at_ms\x18\x02 \x01(\x03R\n" +
@@ -759,7 +998,7 @@ const file_sallyport_edge_v1_ticket_proto_rawDesc = "" +
 	"\rSessionRecord\x12:\n" +
 	"\asession\x18\x01 \x01(\v2 .sallyport.edge.v1.PersonSessionR\asession\x12\x1c\n" +
 	"\n" +
-	"seen_at_ms\x18\x02 \x01(\x03R\bseenAtMs\"\xf0\x01\n" +
+	"seen_at_ms\x18\x02 \x01(\x03R\bseenAtMs\"\xa3\x02\n" +
 	"\vSignInStart\x12\x17\n" +
 	"\aapp_uid\x18\x01 \x01(\tR\x06appUid\x12\x12\n" +
 	"\x04host\x18\x02 \x01(\tR\x04host\x12\x1f\n" +
@@ -769,7 +1008,8 @@ const file_sallyport_edge_v1_ticket_proto_rawDesc = "" +
 	"\fbrowser_hash\x18\x05 \x01(\fR\vbrowserHash\x12\x14\n" +
 	"\x05round\x18\x06 \x01(\x05R\x05round\x12#\n" +
 	"\rother_account\x18\a \x01(\bR\fotherAccount\x12\x1b\n" +
-	"\texpire_ms\x18\b \x01(\x03R\bexpireMs\"\x87\x02\n" +
+	"\texpire_ms\x18\b \x01(\x03R\bexpireMs\x121\n" +
+	"\x04need\x18\t \x01(\v2\x1d.sallyport.edge.v1.SignInNeedR\x04need\"\x87\x02\n" +
 	"\n" +
 	"SignInFlow\x12\x17\n" +
 	"\aidp_uid\x18\x01 \x01(\tR\x06idpUid\x12\x16\n" +
@@ -801,27 +1041,32 @@ func file_sallyport_edge_v1_ticket_proto_rawDescGZIP() []byte {
 	return file_sallyport_edge_v1_ticket_proto_rawDescData
 }
 
-var file_sallyport_edge_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_sallyport_edge_v1_ticket_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_sallyport_edge_v1_ticket_proto_goTypes = []any{
 	(*PersonSession)(nil), // 0: sallyport.edge.v1.PersonSession
-	(*Ticket)(nil),        // 1: sallyport.edge.v1.Ticket
-	(*HostRecord)(nil),    // 2: sallyport.edge.v1.HostRecord
-	(*SessionRecord)(nil), // 3: sallyport.edge.v1.SessionRecord
-	(*SignInStart)(nil),   // 4: sallyport.edge.v1.SignInStart
-	(*SignInFlow)(nil),    // 5: sallyport.edge.v1.SignInFlow
-	(*HandOff)(nil),       // 6: sallyport.edge.v1.HandOff
+	(*SignInAsked)(nil),   // 1: sallyport.edge.v1.SignInAsked
+	(*SignInNeed)(nil),    // 2: sallyport.edge.v1.SignInNeed
+	(*Ticket)(nil),        // 3: sallyport.edge.v1.Ticket
+	(*HostRecord)(nil),    // 4: sallyport.edge.v1.HostRecord
+	(*SessionRecord)(nil), // 5: sallyport.edge.v1.SessionRecord
+	(*SignInStart)(nil),   // 6: sallyport.edge.v1.SignInStart
+	(*SignInFlow)(nil),    // 7: sallyport.edge.v1.SignInFlow
+	(*HandOff)(nil),       // 8: sallyport.edge.v1.HandOff
 }
 var file_sallyport_edge_v1_ticket_proto_depIdxs = []int32{
-	0, // 0: sallyport.edge.v1.Ticket.session:type_name -> sallyport.edge.v1.PersonSession
-	0, // 1: sallyport.edge.v1.SessionRecord.session:type_name -> sallyport.edge.v1.PersonSession
-	4, // 2: sallyport.edge.v1.SignInFlow.start:type_name -> sallyport.edge.v1.SignInStart
-	4, // 3: sallyport.edge.v1.HandOff.start:type_name -> sallyport.edge.v1.SignInStart
-	0, // 4: sallyport.edge.v1.HandOff.session:type_name -> sallyport.edge.v1.PersonSession
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	1, // 0: sallyport.edge.v1.PersonSession.asked:type_name -> sallyport.edge.v1.SignInAsked
+	1, // 1: sallyport.edge.v1.SignInNeed.asked:type_name -> sallyport.edge.v1.SignInAsked
+	0, // 2: sallyport.edge.v1.Ticket.session:type_name -> sallyport.edge.v1.PersonSession
+	0, // 3: sallyport.edge.v1.SessionRecord.session:type_name -> sallyport.edge.v1.PersonSession
+	2, // 4: sallyport.edge.v1.SignInStart.need:type_name -> sallyport.edge.v1.SignInNeed
+	6, // 5: sallyport.edge.v1.SignInFlow.start:type_name -> sallyport.edge.v1.SignInStart
+	6, // 6: sallyport.edge.v1.HandOff.start:type_name -> sallyport.edge.v1.SignInStart
+	0, // 7: sallyport.edge.v1.HandOff.session:type_name -> sallyport.edge.v1.PersonSession
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_ticket_proto_init() }
@@ -835,7 +1080,7 @@ func file_sallyport_edge_v1_ticket_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_edge_v1_ticket_proto_rawDesc), len(file_sallyport_edge_v1_ticket_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   7,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
