@@ -318,17 +318,16 @@ func (n named) Fatalf(format string, args ...any) {
 	goruntime.Goexit()
 }
 
-// FuzzProperties lets the fuzzer throw the dice.
-func FuzzProperties(f *testing.F) {
-	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) {
-		referee, err := reference.New()
-		if err != nil {
-			t.Fatal(err)
-		}
+// The same with dice that shrink: what TestProperties finds in a large world,
+// this finds in a small one.
+func TestPropertiesOfSmallWorlds(t *testing.T) {
+	t.Parallel()
+	referee := newReferee(t)
+	rapid.Check(t, func(t *rapid.T) {
 		dice := func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "dice") }
 		tr := newTrial(t, dice, referee)
 		for turn := range int64(9) {
 			tr.ask(turn)
 		}
-	}))
+	})
 }
