@@ -191,10 +191,15 @@ func TestPoolsComeAndGo(t *testing.T) {
 
 	w.put(controlplane.PlatformUID, pool("dev", false, "globex"))
 	e.until("no login key", func() bool { return e.sites[string(globex)].urgent["Keyset/login"] == nil })
-	last := e.sites[string(acme)].version.Config
+	has := func() int64 {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		return e.sites[string(acme)].version.Config
+	}
+	last := has()
 	w.put(acme, app("wiki", "wiki2.acme.test"))
 	e.has(globex, w.put(globex, app("wiki", "wiki.globex.test")))
-	if got := e.sites[string(acme)].version.Config; got != last {
+	if got := has(); got != last {
 		t.Errorf("it is still sent a tenant that its pool no longer serves: c%d after c%d", got, last)
 	}
 }

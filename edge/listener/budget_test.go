@@ -91,8 +91,10 @@ func serve(t *testing.T, limits Limits, trusted func(netip.Addr) bool) *front {
 		t.Fatal(err)
 	}
 	f := &front{address: socket.Addr().String(), trust: &tls.Config{RootCAs: roots, ServerName: "app.test"}, log: &journal{}, clock: &clock{now: time.Now()}}
+	store := snapshot.New(snapshot.Config{})
+	store.Withdraw() // it serves nothing, and nobody waits for it to
 	f.Server = New(Config{
-		Certificates: certificates, Table: func() *snapshot.Table { return &snapshot.Table{} }, Now: f.clock.Now,
+		Certificates: certificates, Table: store.Table, Await: store.Await, Now: f.clock.Now,
 		Log:     slog.New(slog.NewTextHandler(f.log, nil)),
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "hello") }),
 		Limits:  limits, Trusted: trusted, CutLasting: func() {}, Drain: time.Second,
