@@ -74,11 +74,11 @@ var (
 // widen adds so many groups and rules that an index has several words of each.
 func (d Dice) widen(w *World) {
 	for g := range 40 + d(60) {
-		w.Groups = append(w.Groups, &Group{ID: fmt.Sprintf("w%d", g), Members: []Member{{User: fmt.Sprintf("u%d@w.test", d(100))}, {Group: pick(d, someGroups)}}})
+		w.Groups = append(w.Groups, &Group{ID: fmt.Sprintf("w%02d", g), Members: []Member{{User: fmt.Sprintf("u%d@w.test", d(100))}, {Group: pick(d, someGroups)}}})
 	}
 	p := &Policy{ID: "wide", Mode: "ENFORCED", Apps: []string{"app"}}
 	for i := range 40 + d(160) {
-		r := Rule{ID: fmt.Sprintf("r%d", i), Effect: "ALLOW", Operations: d.some(someOperations, 1, 1)}
+		r := Rule{ID: fmt.Sprintf("r%03d", i), Effect: "ALLOW", Operations: d.some(someOperations, 1, 1)}
 		r.Principals = []string{fmt.Sprintf("user:u%d@w.test", d(100)), "group:" + w.Groups[d(len(w.Groups))].ID}[:1+d(2)]
 		for range d(3) {
 			d.condition(&r)

@@ -49,25 +49,22 @@ func reaches(p *policytest.Policy, a *policytest.App) bool {
 	})) == len(p.Selector)
 }
 
+var predefined = []*policytest.Role{
+	{ID: "viewer", Access: []string{"READ"}},
+	{ID: "user", Access: []string{"READ", "WRITE"}},
+	{ID: "admin", Operations: []string{"*"}},
+}
+
 // covers says whether roles or names pick the operation.
 func (j judge) covers(roles, names []string) bool {
-	predefined := []*policytest.Role{
-		{ID: "viewer", Access: []string{"READ"}},
-		{ID: "user", Access: []string{"READ", "WRITE"}},
-		{ID: "admin", Operations: []string{"*"}},
-	}
-	for _, r := range slices.Concat(j.w.Roles, predefined) {
-		if slices.Contains(roles, r.ID) {
-			if slices.Contains(r.Access, j.op.Access) {
-				return true
-			}
-			names = slices.Concat(names, r.Operations)
-		}
-	}
-	return slices.ContainsFunc(names, func(n string) bool {
+	picks := func(n string) bool {
 		prefix, wild := strings.CutSuffix(n, "*")
 		return n == j.op.ID || wild && strings.HasPrefix(j.op.ID, prefix)
-	})
+	}
+	grants := func(r *policytest.Role) bool {
+		return slices.Contains(roles, r.ID) && (slices.Contains(r.Access, j.op.Access) || slices.ContainsFunc(r.Operations, picks))
+	}
+	return slices.ContainsFunc(names, picks) || slices.ContainsFunc(j.w.Roles, grants) || slices.ContainsFunc(predefined, grants)
 }
 
 // unsatisfied says whether a provider was asked for what a rule wants, and what
