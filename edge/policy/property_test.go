@@ -294,6 +294,9 @@ func TestProperties(t *testing.T) {
 				for name, times := range tr.count {
 					total[name] += times
 				}
+				if worlds := total["worlds"]; worlds%5000 == 0 {
+					t.Logf("%d worlds, %d pairs, after %s", worlds, total["engine = reference"], time.Since(began).Round(time.Second))
+				}
 				mu.Unlock()
 			}
 		})
