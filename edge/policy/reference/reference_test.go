@@ -2,6 +2,7 @@ package reference
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,4 +34,18 @@ func TestTables(t *testing.T) {
 		}
 	}
 	t.Logf("%d cases", len(cases))
+}
+
+// What checks has to be checked by reading.
+func TestIsShort(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"procedure.go", "clause.go", "who.go", "world.go"} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if lines := strings.Count(string(data), "\n"); lines > 200 {
+			t.Errorf("%s has %d lines", file, lines)
+		}
+	}
 }

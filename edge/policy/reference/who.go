@@ -1,0 +1,87 @@
+package reference
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/policytest"
+)
+
+func anyOf(names []string, is func(string) Verdict) (v Verdict) {
+	for _, n := range names {
+		v = max(v, is(n))
+	}
+	return v
+}
+
+func (j judge) isAny(principals []string) Verdict { return anyOf(principals, j.is) }
+
+func (j judge) is(principal string) Verdict {
+	who := j.q.Who
+	person, machine, email := who.Kind == policytest.Person, who.Kind == policytest.Machine, strings.ToLower(who.Email)
+	kind, name, _ := strings.Cut(principal, ":")
+	vouchedFor := who.EmailVerified && who.EmailDomainOwned
+	switch kind {
+	case "anyone":
+		return Yes
+	case "authenticated":
+		return verdict(true, person || machine)
+	case "people":
+		return verdict(true, person)
+	case "serviceAccounts":
+		return verdict(true, machine)
+	case "serviceAccount":
+		return verdict(true, machine && who.ServiceAccount == name)
+	case "idp":
+		return j.signedInAt(name)
+	case "group":
+		return j.inGroup(name)
+	case "user":
+		return min(verdict(true, person && email == strings.ToLower(name)), verdict(vouchedFor, true))
+	case "domain":
+		return min(verdict(true, person && strings.HasSuffix(email, "@"+strings.ToLower(name))), verdict(vouchedFor, true))
+	}
+	return No
+}
+
+func (j judge) signedInAt(idp string) Verdict {
+	person := j.q.Who.Kind == policytest.Person
+	return verdict(!person || j.q.Who.IDP != "", person && j.q.Who.IDP == idp)
+}
+
+func (j judge) inGroup(id string) (v Verdict) {
+	who := j.q.Who
+	for _, m := range j.w.Memberships {
+		if slices.Contains(m.Groups, id) {
+			v = max(v, j.is("user:"+m.User))
+		}
+	}
+	g := find(j.w.Groups, func(g *policytest.Group) bool { return g.ID == id })
+	for _, m := range (*g).Members {
+		absent := who.IDP != "" && (who.GroupsComplete || slices.Contains(who.GroupsAbsent, m.IDPGroup.Name))
+		switch {
+		case m.User != "":
+			v = max(v, j.is("user:"+m.User))
+		case m.ServiceAccount != "":
+			v = max(v, j.is("serviceAccount:"+m.ServiceAccount))
+		case m.Group != "":
+			v = max(v, j.inGroup(m.Group))
+		case slices.Contains(who.Groups, m.IDPGroup.Name):
+			v = max(v, j.signedInAt(m.IDPGroup.IDP))
+		case !absent:
+			v = max(v, min(j.signedInAt(m.IDPGroup.IDP), Unknown))
+		}
+	}
+	return v
+}
+
+// exempt says whether somebody is taken out of a guard-rail's scope.
+func (j judge) exempt(p *policytest.Policy) (v Verdict) {
+	for _, e := range p.Exemptions {
+		if e.Apps == nil || slices.Contains(e.Apps, j.q.App) {
+			inTime := verdict(e.NotAfter.IsZero() || !j.q.Now.IsZero(), e.NotAfter.IsZero() || j.q.Now.Before(e.NotAfter))
+			v = max(v, min(j.isAny(e.Principals), inTime))
+		}
+	}
+	return v
+}
