@@ -189,6 +189,12 @@ var laws = []law{
 	},
 	{
 		in:     []string{"..."},
+		except: []string{"edge/facts"},
+		never:  []string{"github.com/oschwald/maxminddb-golang/v2/..."},
+		why:    "one place says in which country an address is, and checks a database before it does",
+	},
+	{
+		in:     []string{"..."},
 		except: []string{"edge/login", "edge/identity", "controlplane/authn"},
 		never:  []string{"github.com/coreos/go-oidc/v3/..."},
 		why:    "tokens of identity providers are verified in three places, all reviewed for it",

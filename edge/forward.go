@@ -10,7 +10,6 @@ import (
 	"github.com/sallyport-iap/sallyport/edge/exchange"
 	"github.com/sallyport-iap/sallyport/edge/header"
 	"github.com/sallyport-iap/sallyport/edge/policy"
-	"github.com/sallyport-iap/sallyport/edge/route"
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
 	"github.com/sallyport-iap/sallyport/edge/stream"
 	"github.com/sallyport-iap/sallyport/edge/upstream"
@@ -138,13 +137,9 @@ func (x *transaction) judge(now time.Time) (policy.Reason, time.Time) {
 	}
 	operation := ""
 	if app.Table != nil {
-		method := x.Method
-		if x.WebSocket {
-			method = route.WebSocket
-		}
-		operation, _ = app.Table.Operation(x.Host, method, x.Path)
+		operation, _ = app.Table.Operation(x.Host, x.Verb(), x.Path)
 	}
-	d := decision(site, app, &policy.Request{Operation: operation, Principal: x.caller.Principal(site), SourceIP: x.ClientIP, Now: now})
+	d := decision(site, app, x.Question(operation, x.caller.Principal(site), now))
 	if d.Outcome != policy.Allow && !(x.preflight && d.Outcome == policy.Authenticate) {
 		return policy.CutPolicy, time.Time{}
 	}

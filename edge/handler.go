@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport-iap/sallyport/edge/assertion"
 	"github.com/sallyport-iap/sallyport/edge/audit"
 	"github.com/sallyport-iap/sallyport/edge/exchange"
+	"github.com/sallyport-iap/sallyport/edge/facts"
 	"github.com/sallyport-iap/sallyport/edge/identity"
 	"github.com/sallyport-iap/sallyport/edge/login"
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
@@ -17,14 +18,15 @@ import (
 
 // Config is what a Handler is made of.
 type Config struct {
-	Table    func() *snapshot.Table
-	Identity *identity.Authenticator
-	Login    *login.Login
-	Minter   *assertion.Minter
-	Forward  *upstream.Forwarder
-	Streams  *stream.Registry
-	Audit    *audit.Log
-	Metrics  *Metrics
+	Table     func() *snapshot.Table
+	Identity  *identity.Authenticator
+	Login     *login.Login
+	Countries *facts.Countries
+	Minter    *assertion.Minter
+	Forward   *upstream.Forwarder
+	Streams   *stream.Registry
+	Audit     *audit.Log
+	Metrics   *Metrics
 	// SameCertificate tells whether two names are proved with one certificate, so that one connection may carry both.
 	SameCertificate func(a, b string) bool
 	PublicPort      int // that clients use

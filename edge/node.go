@@ -17,6 +17,7 @@ import (
 	"github.com/sallyport-iap/sallyport/edge/assertion"
 	"github.com/sallyport-iap/sallyport/edge/audit"
 	"github.com/sallyport-iap/sallyport/edge/egress"
+	"github.com/sallyport-iap/sallyport/edge/facts"
 	"github.com/sallyport-iap/sallyport/edge/identity"
 	"github.com/sallyport-iap/sallyport/edge/listener"
 	"github.com/sallyport-iap/sallyport/edge/login"
@@ -35,7 +36,8 @@ type NodeConfig struct {
 	// Report delivers audit records and session events to the control plane.
 	Report       func(context.Context, *edgev1.ReportRequest) (*edgev1.ReportResponse, error)
 	Certificates *listener.Certificates
-	Redis        Redis // of the region
+	Countries    *facts.Countries // nil: every country is unknown
+	Redis        Redis            // of the region
 	PublicPort   int   // that clients use
 	Region       string
 	BootID       string
@@ -88,6 +90,7 @@ func NewNode(c NodeConfig) *Node {
 	n.Handler = New(Config{
 		Table: n.Store.Table, Identity: &identity.Authenticator{Sessions: n.Sessions}, Login: n.login, Minter: assertion.New(c.PublicPort),
 		Forward: n.forward, Streams: n.Streams, Audit: n.Audit, Metrics: NewMetrics(c.Registerer),
+		Countries: c.Countries,
 		SameCertificate: func(a, b string) bool { return c.Certificates.For(a) == c.Certificates.For(b) },
 		PublicPort:      c.PublicPort, BootID: c.BootID, Now: c.Now, Log: c.Log,
 	})

@@ -67,6 +67,7 @@ func (x *transaction) strip() *exchange.Denial {
 	x.Header.Del("Expect") // it is met here, before the upstream is asked
 	x.WebSocket = webSocket
 	x.ClientIP = facts.ClientIP(x.Peer, x.Taken.ForwardedFor, x.Site.Pool.TrustedProxies)
+	x.Country = x.Countries.Of(x.ClientIP)
 	return nil
 }
 
@@ -82,11 +83,7 @@ func (x *transaction) canonicalise() *exchange.Denial {
 	if x.App == nil || x.App.Table == nil || route.Reserved(x.Path) {
 		return nil
 	}
-	method := x.Method
-	if x.WebSocket {
-		method = route.WebSocket
-	}
-	x.operation, _ = x.App.Table.Operation(x.Host, method, x.Path)
+	x.operation, _ = x.App.Table.Operation(x.Host, x.Verb(), x.Path)
 	if i, ok := x.App.Table.Route(x.Path); ok {
 		x.route = &x.App.Routes[i]
 	}
@@ -175,7 +172,7 @@ func (x *transaction) isPreflight() bool {
 
 func (x *transaction) decide() *exchange.Denial {
 	began := time.Now()
-	x.decision = decision(x.Site, x.App, &policy.Request{Operation: x.operation, Principal: x.caller.Principal(x.Site), SourceIP: x.ClientIP, Now: x.Now})
+	x.decision = decision(x.Site, x.App, x.Question(x.operation, x.caller.Principal(x.Site), x.Now))
 	x.event.Timing.Decision = micros(time.Since(began))
 	if x.preflight && x.decision.Outcome == policy.Authenticate {
 		x.decision.Outcome, x.decision.Reason = policy.Allow, policy.AllowPublic

@@ -24,6 +24,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport-iap/sallyport/edge"
+	"github.com/sallyport-iap/sallyport/edge/facts"
 	"github.com/sallyport-iap/sallyport/edge/listener"
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
@@ -40,6 +41,8 @@ type Config struct {
 	PublicPort int
 	// Empty starts the edge before its first snapshot.
 	Empty bool
+	// Countries tells where addresses are; nil knows nothing.
+	Countries *facts.Countries
 	// Now is the edge's clock; nil is the machine's.
 	Now   func() time.Time
 	Drain time.Duration
@@ -81,6 +84,7 @@ func Start(t testing.TB, c Config) *Edge {
 	certificates := e.certificates(t)
 	e.Node = edge.NewNode(edge.NodeConfig{
 		HeadKeys: e.ControlPlane.headKeys(), Private: e.ControlPlane.private, Report: e.ControlPlane.report, Certificates: certificates,
+		Countries: c.Countries,
 		Redis: edge.Redis{Address: c.RedisAddr}, PublicPort: c.PublicPort, Region: "test", BootID: "b_test", Drain: c.Drain,
 		Registerer: prometheus.NewRegistry(), Now: c.Now, Log: slog.New(slog.NewJSONHandler(e.Log, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	})

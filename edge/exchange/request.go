@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-iap/sallyport/edge/header"
+	"github.com/sallyport-iap/sallyport/edge/policy"
 	"github.com/sallyport-iap/sallyport/edge/route"
 	"github.com/sallyport-iap/sallyport/edge/snapshot"
 )
@@ -25,12 +26,29 @@ type Request struct {
 	Body       io.Reader    // for our own pages: at most 64 KiB of it
 	Peer       netip.Addr   // of the connection
 	ClientIP   netip.Addr   // behind trusted proxies; the zero value is unknown
+	Country    string       // of ClientIP; "" is unknown
 	UserAgent  string
 	Now        time.Time
 	Site       *snapshot.Site
 	App        *snapshot.App // nil on the auth host
 	Client     Client
 	WebSocket  bool // a well-formed handshake
+}
+
+// Verb is the method that operations and rules know: the handshake of a WebSocket is one of its own.
+func (r *Request) Verb() string {
+	if r.WebSocket {
+		return route.WebSocket
+	}
+	return r.Method
+}
+
+// Question is what is decided on: the request, as somebody's, at an instant.
+func (r *Request) Question(operation string, who *policy.Principal, now time.Time) *policy.Request {
+	return &policy.Request{
+		Operation: operation, Principal: who, Method: r.Verb(), Host: r.Host, Path: r.Path.Match,
+		SourceIP: r.ClientIP, Country: r.Country, Now: now,
+	}
 }
 
 // DecisionID is what support looks the request up by.

@@ -1,6 +1,7 @@
 // Package facts finds out what a decision reads about a request besides who
-// makes it: today, the client's address. It must never believe what a client
-// says about itself, and it says "unknown" rather than guess.
+// makes it: the client's address, and in which country that is. It must never
+// believe what a client says about itself, and it says "unknown" rather than
+// guess. It asks no network.
 package facts
 
 import (

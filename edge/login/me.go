@@ -120,7 +120,8 @@ func (l *Login) home(ctx context.Context, req *exchange.Request) (*exchange.Repl
 	return signed(html(http.StatusOK, m.HTML()), now), nil
 }
 
-// launcher lists the apps whose front page the person may open: the same evaluator as for the request that follows.
+// launcher lists the apps whose front page the person may open, or may once signed in again: the same evaluator as for the
+// request that follows.
 func (l *Login) launcher(req *exchange.Request, who *exchange.Caller) (apps []page.App) {
 	for _, app := range req.Site.Apps {
 		if app.Disabled || app.Closed || app.Table == nil || len(app.Hosts) == 0 {
@@ -131,8 +132,11 @@ func (l *Login) launcher(req *exchange.Request, who *exchange.Caller) (apps []pa
 		if !ok {
 			continue
 		}
-		d := req.Site.Program.Decide(app.ID, &policy.Request{Operation: operation, Principal: who.Principal(req.Site), SourceIP: req.ClientIP, Now: req.Now})
-		if d.Outcome != policy.Allow {
+		d := req.Site.Program.Decide(app.ID, &policy.Request{
+			Operation: operation, Principal: who.Principal(req.Site), Method: http.MethodGet, Host: host, Path: front.Match,
+			SourceIP: req.ClientIP, Country: req.Country, Now: req.Now,
+		})
+		if d.Outcome != policy.Allow && d.Outcome != policy.StepUp {
 			continue
 		}
 		name := app.DisplayName

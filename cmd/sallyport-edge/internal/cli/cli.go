@@ -21,6 +21,7 @@ import (
 	"github.com/sallyport-iap/sallyport/cmd/internal/commandline"
 	"github.com/sallyport-iap/sallyport/cmd/internal/process"
 	"github.com/sallyport-iap/sallyport/cmd/internal/settings"
+	"github.com/sallyport-iap/sallyport/edge/facts"
 	"github.com/sallyport-iap/sallyport/edge/listener"
 	"github.com/sallyport-iap/sallyport/edge/uplink"
 )
@@ -50,6 +51,8 @@ type Options struct {
 	RedisAddr         string `help:"The region's session store, host:port. Without one, sealed cookies carry every session." placeholder:"ADDR"`
 	RedisUsername     string `help:"User name for Redis." placeholder:"NAME"`
 	RedisPasswordFile string `help:"File that holds the password for Redis." placeholder:"FILE"`
+
+	CountryDB string `name:"country-db" help:"Database of countries or cities by address, in MaxMind's format (.mmdb). Without one, every country is unknown." placeholder:"FILE"`
 
 	Name   string `help:"The edge's id, such as eu-1. If set, an identity of another edge is refused." placeholder:"ID"`
 	Region string `help:"Where the edge is; sessions remember it." placeholder:"REGION"`
@@ -83,7 +86,7 @@ func Run(ctx context.Context, env process.Env) error {
 	}
 	c.log.InfoContext(ctx, "starting", "version", version, slog.Group("settings",
 		"sync_url", o.SyncURL, "data_dir", o.DataDir, "listen", o.Listen, "public_port", c.publicPort, "health_listen", o.HealthListen,
-		"tls_cert", o.TLSCert, "redis_addr", o.RedisAddr, "redis_password", redacted(c.redisPassword), "name", o.Name, "region", o.Region,
+		"tls_cert", o.TLSCert, "country_db", o.CountryDB, "redis_addr", o.RedisAddr, "redis_password", redacted(c.redisPassword), "name", o.Name, "region", o.Region,
 		"max_connections", o.MaxConnections, "max_connections_per_source", o.MaxConnectionsPerSource, "max_new_connections_per_source", o.MaxNewConnectionsPerSource,
 		"drain_delay", o.DrainDelay.String(), "drain_timeout", o.DrainTimeout.String(), "log_format", o.LogFormat, "log_level", o.LogLevel))
 	return c.run(ctx)
@@ -104,6 +107,7 @@ type configuration struct {
 	joinToken     string
 	redisPassword string
 	certificates  *listener.Certificates
+	countries     *facts.Countries
 }
 
 // check returns the configuration, or all that is wrong with it.
@@ -134,6 +138,11 @@ func (o Options) check(env process.Env) (*configuration, error) {
 		fault("--tls-cert, --tls-key: one pair at least, and as many of the one as of the other")
 	} else if c.certificates, err = listener.LoadCertificates(pairs(o.TLSCert, o.TLSKey), c.log); err != nil {
 		fault("--tls-cert, --tls-key: %w", err)
+	}
+	if o.CountryDB == "" {
+		// Then every country is unknown.
+	} else if c.countries, err = facts.LoadCountries(o.CountryDB, c.log); err != nil {
+		fault("--country-db: %w", err)
 	}
 	// The token is good once: an edge that has joined may find its file gone.
 	if c.joinToken, err = secret(o.JoinTokenFile); err != nil && !uplink.Joined(o.DataDir) {

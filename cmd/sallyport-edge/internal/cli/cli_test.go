@@ -34,12 +34,13 @@ func file(t *testing.T, content string) string {
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	_, log, err := run(t, "--sync-url=http://x", "--listen=:0", "--health-listen=0.0.0.0:1", "--tls-cert=a", "--log-level=loud",
-		"--join-token-file=/nowhere/token", "--drain-timeout=0s", "--max-connections-per-source=-1", "--config="+file(t, "listne: x\n"))
+		"--join-token-file=/nowhere/token", "--drain-timeout=0s", "--max-connections-per-source=-1",
+		"--country-db="+file(t, "no database"), "--config="+file(t, "listne: x\n"))
 	exit := (*process.Exit)(nil)
 	if !errors.As(err, &exit) || exit.Status != 2 {
 		t.Fatalf("got %v", err)
 	}
-	for _, want := range []string{"--sync-url", "--data-dir", "--listen", "--health-listen", "--tls-cert", "--log-level", "--join-token-file", "--drain-timeout", "--max-connections-per-source", `"listne"`} {
+	for _, want := range []string{"--sync-url", "--data-dir", "--listen", "--health-listen", "--tls-cert", "--log-level", "--join-token-file", "--drain-timeout", "--max-connections-per-source", "--country-db", `"listne"`} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing is said of %s:\n%v", want, err)
 		}

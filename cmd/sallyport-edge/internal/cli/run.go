@@ -74,6 +74,7 @@ func (c *configuration) node(ctx context.Context, tie *uplink.Uplink) (*edge.Nod
 	registry := prometheus.NewRegistry()
 	node := edge.NewNode(edge.NodeConfig{
 		HeadKeys: tie.Identity().HeadKeys(), Private: private, Report: tie.Report, Certificates: c.certificates,
+		Countries:  c.countries,
 		Redis:      edge.Redis{Address: c.RedisAddr, User: c.RedisUsername, Password: c.redisPassword},
 		PublicPort: c.publicPort, Region: c.Region, BootID: tie.BootID(), Drain: c.DrainTimeout, Registerer: registry, Now: time.Now, Log: c.log,
 		Limits: listener.Limits{Connections: c.MaxConnections, PerSource: c.MaxConnectionsPerSource, NewPerSource: c.MaxNewConnectionsPerSource},
@@ -95,6 +96,7 @@ func (c *configuration) serve(ctx context.Context, s sockets, tie *uplink.Uplink
 	g.Go(func() error { return health.run(beside, s.health, c.log) })
 	g.Go(func() error { return tie.Run(beside, node.Store) })
 	g.Go(func() error { return c.certificates.Run(beside) })
+	g.Go(func() error { return c.countries.Run(beside) })
 	records, lastRecord := context.WithCancel(beside)
 	defer lastRecord()
 	ran := make(chan struct{})
