@@ -29,7 +29,7 @@ var (
 	// rulebooks say what things must be, each by itself, and touch nothing.
 	rulebooks = []string{
 		"controlplane/address", "controlplane/app", "controlplane/idp", "controlplane/keyring", "controlplane/member",
-		"controlplane/policy", "controlplane/token",
+		"controlplane/openapi", "controlplane/policy", "controlplane/token",
 	}
 	// foundations are, with the rulebooks, what services stand on.
 	foundations = []string{
@@ -210,6 +210,17 @@ var laws = []law{
 		except: []string{"cmd/...", "edge/edgetest"},
 		never:  []string{"github.com/lestrrat-go/jwx/v3/..."},
 		why:    "it verifies what we minted with another library: minting with it too would hide a shared fault",
+	},
+	{
+		in:     []string{"..."},
+		except: []string{"cmd/...", "controlplane/openapi"},
+		never:  []string{"go.yaml.in/yaml/...", "github.com/getkin/kin-openapi/...", "github.com/pb33f/libopenapi/..."},
+		why:    "documents that people write are read by mains, and by the one package that bounds what a stranger's may cost; never by an edge",
+	},
+	{
+		in:    []string{"controlplane/openapi"},
+		never: []string{"net", "net/http/...", "os/...", "io/fs", "path/filepath", "embed"},
+		why:   "whatever a document refers to, nothing is fetched: who sends it would choose what the control plane reads and whom it calls",
 	},
 	{
 		in:     []string{"..."},
