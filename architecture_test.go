@@ -99,7 +99,7 @@ var laws = []law{
 		tests: true,
 	},
 	{
-		in:    []string{"edge/route", "edge/facts", "edge/header", "edge/policy/zone"},
+		in:    []string{"edge/route", "edge/facts", "edge/header", "edge/policy/incremental", "edge/policy/problem", "edge/policy/truth", "edge/policy/zone"},
 		never: []string{"./..."},
 		why:   "the pure leaves of the pipeline import nothing of ours",
 		tests: true,
@@ -107,14 +107,30 @@ var laws = []law{
 	{
 		in:    []string{"edge/policy"},
 		never: []string{"./..."},
-		but:   []string{"./edge/policy/expression", "./edge/policy/window"},
-		why:   "the evaluator is pure, and so are the two kinds of condition that are languages of their own",
+		but:   []string{"./edge/policy/clause", "./edge/policy/incremental", "./edge/policy/problem", "./edge/policy/truth", "./edge/policy/who"},
+		why:   "rules are made of who and clauses, and these know nothing of rules",
+	},
+	{
+		in:    []string{"edge/policy/clause"},
+		never: []string{"./..."},
+		but: []string{
+			"./edge/policy/expression", "./edge/policy/problem", "./edge/policy/truth", "./edge/policy/who", "./edge/policy/window",
+		},
+		why:   "a clause knows nothing of the rule that it is part of, and is true or not wherever it stands",
+		tests: true,
+	},
+	{
+		in:    []string{"edge/policy/who"},
+		never: []string{"./..."},
+		but:   []string{"./edge/policy/incremental", "./edge/policy/problem", "./edge/policy/truth"},
+		why:   "who somebody is does not depend on what they want",
+		tests: true,
 	},
 	{
 		in:    []string{"edge/policy/expression", "edge/policy/window"},
 		never: []string{"./..."},
-		but:   []string{"./edge/policy/zone"},
-		why:   "a condition knows nothing of the rules that it is part of; both read the same time zones",
+		but:   []string{"./edge/policy/truth", "./edge/policy/zone"},
+		why:   "the two languages that conditions are written in; both read the same time zones",
 		tests: true,
 	},
 	{
@@ -129,7 +145,10 @@ var laws = []law{
 		why:   "what shares code with the evaluator shares its faults",
 	},
 	{
-		in:    []string{"edge/route", "edge/policy", "edge/policy/expression", "edge/policy/window", "edge/policy/zone"},
+		in: []string{
+			"edge/route", "edge/policy", "edge/policy/clause", "edge/policy/expression", "edge/policy/incremental", "edge/policy/problem",
+			"edge/policy/truth", "edge/policy/who", "edge/policy/window", "edge/policy/zone",
+		},
 		never: []string{"net", "net/http/...", "os/...", "database/...", "log/slog", "time.Now", "time.LoadLocation", "time.Local"},
 		why:   "the same question has the same answer at the edge, in the control plane and in a test: no I/O, no clock, no zone files of a machine",
 	},

@@ -3,45 +3,46 @@ package policy
 import (
 	"maps"
 	"slices"
-	"strings"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/problem"
 )
 
 // addApps makes the apps that are new, and those whose rules have changed.
 func (c *compiler) addApps() {
 	p := c.program
-	apps := c.before.apps.edit()
-	for _, src := range c.apps.gone {
-		a, _ := apps.get(src.ID)
-		apps.remove(src.ID)
-		c.forget(appKind, src.ID)
+	apps := c.before.apps.Edit()
+	for _, src := range c.apps.Gone {
+		a, _ := apps.Get(src.ID)
+		apps.Remove(src.ID)
+		c.problems.Forget(problem.Place{Kind: problem.App, ID: src.ID})
 		p.usage = p.usage.minus(a.usage)
 	}
-	for _, src := range c.apps.come {
+	for _, src := range c.apps.Come {
 		c.dirty[src.ID] = true
 	}
 	for _, id := range slices.Sorted(maps.Keys(c.dirty)) {
 		if src := c.app(id); src != nil {
-			before, there := c.before.apps.get(id)
+			before, there := c.before.apps.Get(id)
 			if there && before.src == src {
-				c.forget(appKind, id)
+				c.problems.Forget(problem.Place{Kind: problem.App, ID: id})
 				p.usage = p.usage.minus(before.usage)
 			}
-			apps.set(id, c.newApp(src, before))
+			apps.Set(id, c.newApp(src, before))
 		}
 	}
-	for _, src := range c.apps.twice {
-		c.report(path{place: place{appKind, src.ID}}, "", ProblemInvalid, "app %s is there twice", quote(src.ID))
-		a, _ := apps.get(src.ID)
+	for _, src := range c.apps.Twice {
+		c.problems.Add(problem.In(problem.App, src.ID), "", problem.Invalid, "app %s is there twice", problem.Quote(src.ID))
+		a, _ := apps.Get(src.ID)
 		a.refusal, a.operations, a.shadows = DenyAppClosed, nil, nil
 	}
-	p.apps = apps.table
+	p.apps = apps.Table
 }
 
 func (c *compiler) newApp(src *App, before *app) *app {
-	a := &app{src: src}
+	a := &app{src: src, units: c.unitsOf(src, before)}
 	understood := c.checkApp(src)
-	var enforced, shadows []*policyUnit
-	for _, u := range c.policiesOf(src, before) {
+	var enforced, shadows []*unit
+	for _, u := range a.units {
 		switch {
 		case !u.shadow():
 			enforced = append(enforced, u)
@@ -49,65 +50,49 @@ func (c *compiler) newApp(src *App, before *app) *app {
 		case !u.faulty:
 			shadows = append(shadows, u)
 		}
-		a.policies = append(a.policies, u)
-	}
-	a.grants = c.grantsOf(src, before)
-	for _, g := range a.grants {
-		understood = understood && !g.faulty
 	}
 	switch {
 	case src.Closed || !understood:
 		a.refusal = DenyAppClosed
+		return a
 	case src.Disabled:
 		a.refusal = DenyAppDisabled
-	case len(enforced)+len(a.grants) == 0:
+		return a
+	case len(enforced) == 0:
 		a.refusal = DenyNoPolicy
 	}
-	if a.refusal == DenyAppClosed || a.refusal == DenyAppDisabled {
-		return a
-	}
-	rules := a.rules(enforced)
-	for _, r := range rules {
-		a.usage.placements += (1 + len(shadows)) * len(r.principals) * len(src.operations())
-	}
+	a.usage.placements = (1 + len(shadows)) * a.size(enforced)
 	for _, u := range shadows {
-		for _, r := range u.rules {
-			a.usage.placements += len(r.principals) * len(src.operations())
-		}
+		a.usage.placements += a.size([]*unit{u})
 	}
-	if !c.spend(&a.usage, path{place: place{appKind, src.ID}}) {
+	if !c.spend(&a.usage, problem.In(problem.App, src.ID)) {
 		a.refusal = DenyAppClosed
 		return a
 	}
-	a.operations = a.place(rules)
+	a.operations = a.place(enforced)
 	for _, u := range shadows {
-		a.shadows = append(a.shadows, shadow{u, a.place(a.rules(inPolicyOrder(append(slices.Clone(enforced), u))))})
+		a.shadows = append(a.shadows, shadow{u, a.place(inOrder(append(slices.Clone(enforced), u)))})
 	}
 	return a
 }
 
-// rules returns the rules of policies and of the app's grants, in order.
-func (a *app) rules(policies []*policyUnit) []*rule {
-	n := len(a.grants)
-	for _, u := range policies {
-		n += len(u.rules)
+// size is what placing units costs.
+func (a *app) size(units []*unit) int {
+	principals := 0
+	for _, u := range units {
+		for _, r := range u.rules {
+			principals += len(r.principals)
+		}
 	}
-	list := make([]*rule, 0, n)
-	for _, u := range policies {
-		list = append(list, u.rules...)
-	}
-	for _, g := range a.grants {
-		list = append(list, g.rule)
-	}
-	return list
+	return principals * len(a.src.operations())
 }
 
-// policiesOf returns the policies that reach an app, in order of ids.
-func (c *compiler) policiesOf(src *App, before *app) []*policyUnit {
-	var list []*policyUnit
+// unitsOf returns the units that reach an app, in order.
+func (c *compiler) unitsOf(src *App, before *app) []*unit {
+	var list []*unit
 	if before != nil {
-		for _, u := range before.policies {
-			if !c.leaving[u] && slices.Contains(u.src.Apps, src.ID) {
+		for _, u := range before.units {
+			if !c.leaving[u] && slices.Contains(u.policy.Apps, src.ID) {
 				list = append(list, u)
 			}
 		}
@@ -118,47 +103,33 @@ func (c *compiler) policiesOf(src *App, before *app) []*policyUnit {
 			list = append(list, u)
 		}
 	}
-	return inPolicyOrder(list)
-}
-
-func (c *compiler) grantsOf(src *App, before *app) []*grantUnit {
-	var list []*grantUnit
-	if before != nil {
-		for _, u := range before.grants {
-			if !c.leavingGrants[u] {
-				list = append(list, u)
-			}
-		}
-	}
-	list = append(list, c.joiningGrants[src.ID]...)
-	slices.SortStableFunc(list, func(a, b *grantUnit) int { return strings.Compare(a.src.ID, b.src.ID) })
-	return list
+	return inOrder(list)
 }
 
 // checkApp is false if an app is not understood.
 func (c *compiler) checkApp(src *App) bool {
-	at := path{place: place{appKind, src.ID}}
+	at := problem.In(problem.App, src.ID)
 	if src.ID == "" {
-		c.report(at, "", ProblemRequired, "an app has an id")
+		c.problems.Add(at, "", problem.Required, "an app has an id")
 	}
 	if len(src.Operations) > maxAppOperations {
-		c.report(at, "operations", ProblemInvalid, "there are %d, and at most %d are possible", len(src.Operations), maxAppOperations)
+		c.problems.Add(at, "operations", problem.Invalid, "there are %d, and at most %d are possible", len(src.Operations), maxAppOperations)
 		return false
 	}
 	seen := make(map[string]bool, len(src.Operations))
 	for i, op := range src.Operations {
-		at := at.of("operations", i)
+		at := at.Of("operations", i)
 		switch {
 		case op.ID == "":
-			c.report(at, "id", ProblemRequired, "an operation has an id")
+			c.problems.Add(at, "id", problem.Required, "an operation has an id")
 		case len(op.ID) > maxName:
-			c.report(at, "id", ProblemInvalid, "a name has at most %d bytes", maxName)
+			c.problems.Add(at, "id", problem.Invalid, "a name has at most %d bytes", maxName)
 		case seen[op.ID]:
-			c.report(at, "id", ProblemInvalid, "operation %s is there twice", quote(op.ID))
+			c.problems.Add(at, "id", problem.Invalid, "operation %s is there twice", problem.Quote(op.ID))
 		case !op.Access.valid():
-			c.report(at, "access", ProblemInvalid, notAccess)
+			c.problems.Add(at, "access", problem.Invalid, notAccess)
 		}
 		seen[op.ID] = true
 	}
-	return !c.faulty(at.place)
+	return !c.problems.At(at.Place)
 }

@@ -46,7 +46,7 @@ func BenchmarkExpression(b *testing.B) {
 func benchmarkDecide(b *testing.B, program *Program, list []asked) {
 	b.Helper()
 	for i := range list {
-		list[i].Principal = program.Resolve(list[i].Principal.identity)
+		list[i].Principal = program.Resolve(*list[i].Principal.Identity())
 	}
 	took := make([]time.Duration, len(list))
 	for range 3 { // the last round counts

@@ -1,8 +1,14 @@
 package policy
 
 import (
+	"iter"
 	"maps"
 	"slices"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/clause"
+	"github.com/sallyport-iap/sallyport/edge/policy/incremental"
+	"github.com/sallyport-iap/sallyport/edge/policy/problem"
+	"github.com/sallyport-iap/sallyport/edge/policy/who"
 )
 
 // Compile checks a source and makes its program. There is always a program, and
@@ -17,150 +23,113 @@ func Compile(s Source) (*Program, []Problem) { return emptyProgram().Recompile(s
 func (p *Program) Recompile(s Source) (*Program, []Problem) {
 	if p.whole && !p.scattered() {
 		if c := newCompiler(p, s); c.compile() {
-			return c.program, c.problems()
+			return c.program, c.problems.Problems(c.known)
 		}
 	}
 	c := newCompiler(emptyProgram(), s)
 	c.compile()
-	return c.program, c.problems()
+	return c.program, c.problems.Problems(c.known)
 }
 
 // compiler makes a program of the one before and of what has changed.
 type compiler struct {
 	before, program *Program
 
-	apps        delta[App]
-	roles       delta[Role]
-	groups      delta[Group]
-	memberships delta[Membership]
-	policies    delta[Policy]
-	grants      delta[Grant]
-	appByID     map[string]*App // apps that changed; nil: is gone
+	apps        incremental.Delta[App]
+	roles       incremental.Delta[Role]
+	groups      incremental.Delta[Group]
+	memberships incremental.Delta[Membership]
+	policies    incremental.Delta[Policy]
+	grants      incremental.Delta[Grant]
 
-	namesChanged bool          // of identity providers or service accounts
-	lost         map[need]bool // what could be named before and is no more, or is another
-	numbers      numbering
-	findings     map[place][]finding
+	problems *problem.List
+	who      *who.Draft
+	clauses  clause.Compiler
+	unit     *unit // that is compiled, and notes what it names
 
-	unit *unit // that is compiled, and notes what it names
-
-	joining       map[string][]*policyUnit // by app: policies that are new and name it
-	railing       []*policyUnit            // guard-rails that are new
-	railsChanged  []*policyUnit            // and those that are gone
-	leaving       map[*policyUnit]bool
-	joiningGrants map[string][]*grantUnit
-	leavingGrants map[*grantUnit]bool
-	dirty         map[string]bool // apps to be made again
-}
-
-// need is something that a policy names.
-type need struct {
-	kind kind
-	id   string
+	lost         map[problem.Place]bool // what could be named before and is no more, or is another
+	appByID      map[string]*App        // apps that changed; nil: is gone
+	joining      map[string][]*unit     // by app: units that are new and name it
+	leaving      map[*unit]bool         // units that are gone, or made again
+	railsChanged []*unit                // guard-rails among both
+	dirty        map[string]bool        // apps to be made again
 }
 
 func newCompiler(before *Program, s Source) *compiler {
 	c := &compiler{
-		before:        before,
-		apps:          difference(before.source.Apps, s.Apps, func(a *App) string { return a.ID }),
-		roles:         difference(before.source.Roles, s.Roles, func(r *Role) string { return r.ID }),
-		groups:        difference(before.source.Groups, s.Groups, func(g *Group) string { return g.ID }),
-		memberships:   difference(before.source.Memberships, s.Memberships, (*Membership).email),
-		policies:      difference(before.source.Policies, s.Policies, func(p *Policy) string { return p.ID }),
-		grants:        difference(before.source.Grants, s.Grants, func(g *Grant) string { return g.ID }),
-		appByID:       map[string]*App{},
-		lost:          map[need]bool{},
-		numbers:       numbering{atoms: before.directory.atoms},
-		findings:      maps.Clone(before.findings),
-		joining:       map[string][]*policyUnit{},
-		leaving:       map[*policyUnit]bool{},
-		joiningGrants: map[string][]*grantUnit{},
-		leavingGrants: map[*grantUnit]bool{},
-		dirty:         map[string]bool{},
+		before:      before,
+		apps:        incremental.Difference(before.source.Apps, s.Apps, func(a *App) string { return a.ID }),
+		roles:       incremental.Difference(before.source.Roles, s.Roles, func(r *Role) string { return r.ID }),
+		groups:      incremental.Difference(before.source.Groups, s.Groups, func(g *Group) string { return g.ID }),
+		memberships: incremental.Difference(before.source.Memberships, s.Memberships, (*Membership).Key),
+		policies:    incremental.Difference(before.source.Policies, s.Policies, func(p *Policy) string { return p.ID }),
+		grants:      incremental.Difference(before.source.Grants, s.Grants, func(g *Grant) string { return g.ID }),
+		problems:    before.problems.Clone(),
+		lost:        map[problem.Place]bool{},
+		appByID:     map[string]*App{},
+		joining:     map[string][]*unit{},
+		leaving:     map[*unit]bool{},
+		dirty:       map[string]bool{},
 	}
-	if c.findings == nil {
-		c.findings = map[place][]finding{}
-	}
+	c.who = before.directory.Edit(c.problems)
+	c.clauses = clause.Compiler{Problems: c.problems, Provider: c.providerNamed, Group: c.groupNamed}
 	c.program = &Program{
-		danglingGrants: map[*Grant]bool{},
 		source: Source{
-			Apps: c.apps.list, Roles: c.roles.list, Groups: c.groups.list, Memberships: c.memberships.list,
-			Policies: c.policies.list, Grants: c.grants.list, Providers: s.Providers, ServiceAccounts: s.ServiceAccounts,
+			Apps: c.apps.List, Roles: c.roles.List, Groups: c.groups.List, Memberships: c.memberships.List,
+			Policies: c.policies.List, Grants: c.grants.List, Providers: s.Providers, ServiceAccounts: s.ServiceAccounts,
 		},
-		directory: &directory{},
-		lending:   &lending{},
-		usage:     before.usage,
-		compact:   before.compact,
-		whole:     !c.ambiguous(),
+		problems: c.problems,
+		lender:   &clause.Lender{},
+		usage:    before.usage,
+		compact:  before.compact,
+		whole:    !c.ambiguous(),
 	}
 	return c
 }
 
 func (c *compiler) ambiguous() bool {
-	return len(c.apps.twice)+len(c.roles.twice)+len(c.groups.twice)+len(c.memberships.twice)+len(c.policies.twice)+len(c.grants.twice) > 0
+	return len(c.apps.Twice)+len(c.roles.Twice)+len(c.groups.Twice)+len(c.memberships.Twice)+len(c.policies.Twice)+len(c.grants.Twice) > 0
 }
 
 // scattered is whether most numbers of atoms may be of what is no more.
-func (p *Program) scattered() bool { return atom(p.directory.atoms.size) > 4*p.compact+4096 }
+func (p *Program) scattered() bool { return p.directory.Size() > 4*p.compact+4096 }
 
 // compile is false if the result depends on more than what has changed: if some
 // id is there twice, or a limit is exceeded and not everything is there.
 func (c *compiler) compile() (whole bool) {
-	c.addNames()
-	c.addGroups()
-	c.addMemberships()
+	c.who.Names(c.program.source.Providers, c.program.source.ServiceAccounts)
+	c.who.Groups(&c.groups)
+	c.who.Memberships(&c.memberships)
+	c.noteChanges()
 	c.addRoles()
-	c.addPolicies()
-	c.addGrants()
+	c.addUnits()
 	c.addApps()
-	c.finish()
-	return c.program.whole
+
+	p := c.program
+	p.directory = c.who.Done()
+	if p.compact == 0 {
+		p.compact = p.directory.Size()
+	}
+	p.stranger = p.Resolve(Identity{})
+	return p.whole
 }
 
-// addNames notes what can be named, and what no more.
-func (c *compiler) addNames() {
-	p, before := c.program, c.before
-	p.providers, p.accounts = before.providers, before.accounts
-	if !slices.Equal(p.source.Providers, before.source.Providers) {
-		p.providers = c.rename(providerKind, before.providers, p.source.Providers)
+// noteChanges notes what could be named before, and is no more.
+func (c *compiler) noteChanges() {
+	for _, p := range c.who.Lost() {
+		c.lost[p] = true
 	}
-	if !slices.Equal(p.source.ServiceAccounts, before.source.ServiceAccounts) {
-		p.accounts = c.rename(accountKind, before.accounts, p.source.ServiceAccounts)
-	}
-	for _, a := range c.apps.gone {
+	for _, a := range c.apps.Gone {
 		c.appByID[a.ID] = nil
 	}
-	for _, a := range c.apps.come {
+	for _, a := range c.apps.Come {
 		c.appByID[a.ID] = a
 	}
 	for id, a := range c.appByID {
 		if a == nil {
-			c.lost[need{appKind, id}] = true
+			c.lost[problem.Place{Kind: problem.App, ID: id}] = true
 		}
 	}
-}
-
-func (c *compiler) rename(k kind, before map[string]bool, names []string) map[string]bool {
-	c.namesChanged = true
-	after := make(map[string]bool, len(names))
-	for _, name := range names {
-		after[name] = true
-	}
-	for name := range before {
-		if !after[name] {
-			c.lost[need{k, name}] = true
-		}
-	}
-	return after
-}
-
-func (c *compiler) lostGroup() bool {
-	for n := range c.lost {
-		if n.kind == groupKind {
-			return true
-		}
-	}
-	return false
 }
 
 // app returns an app of the source, or nil.
@@ -168,21 +137,43 @@ func (c *compiler) app(id string) *App {
 	if a, changed := c.appByID[id]; changed {
 		return a
 	}
-	if a, ok := c.before.apps.get(id); ok {
+	if a, ok := c.before.apps.Get(id); ok {
 		return a.src
 	}
 	return nil
 }
 
-func (c *compiler) finish() {
-	p, before := c.program, c.before
-	p.findings = c.findings
-	p.directory.atoms = c.numbers.atoms
-	if p.directory.same(before.directory) {
-		p.directory = before.directory
+// known is every name that a missing one could have been.
+func (c *compiler) known(m *problem.Missing) iter.Seq[string] {
+	switch m.Kind {
+	case problem.App:
+		return namesOf(c.apps.List, func(a *App) string { return a.ID })
+	case problem.Group:
+		return namesOf(c.groups.List, func(g *Group) string { return g.ID })
+	case problem.Role:
+		return maps.Keys(c.program.roles)
+	case problem.Provider:
+		return slices.Values(c.program.source.Providers)
+	case problem.Account:
+		return slices.Values(c.program.source.ServiceAccounts)
 	}
-	if p.compact == 0 {
-		p.compact = atom(p.directory.atoms.size)
+	return func(yield func(string) bool) {
+		for _, id := range m.Apps {
+			for _, op := range c.app(id).operations() {
+				if !yield(op.ID) {
+					return
+				}
+			}
+		}
 	}
-	p.stranger = p.Resolve(Identity{})
+}
+
+func namesOf[T any](list []*T, id func(*T) string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, v := range list {
+			if !yield(id(v)) {
+				return
+			}
+		}
+	}
 }

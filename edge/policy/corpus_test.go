@@ -16,7 +16,7 @@ import (
 func corpus(apps, rules int) Source {
 	s := Source{Providers: []string{"corp", "idp"}, ServiceAccounts: []string{"ci", "cron"}}
 	for g := range 200 {
-		group := &Group{ID: fmt.Sprintf("g%03d", g), Members: []Member{{IDPGroup: IDPGroup{"idp", fmt.Sprintf("v%d", g)}}}}
+		group := &Group{ID: fmt.Sprintf("g%03d", g), Members: []Member{{IDPGroup: IDPGroup{IDP: "idp", Name: fmt.Sprintf("v%d", g)}}}}
 		if g%10 == 9 { // a department of nine teams
 			for team := g - 9; team < g; team++ {
 				group.Members = append(group.Members, Member{Group: fmt.Sprintf("g%03d", team)})

@@ -60,7 +60,7 @@ func TestBrokenGroupIsUnknown(t *testing.T) {
 	source.Groups = slices.Clone(source.Groups)
 	engineering := *source.Groups[i]
 	source.Groups[i] = &engineering
-	engineering.Members = []Member{{User: "no address"}, {IDPGroup: IDPGroup{"demo", "staff"}}}
+	engineering.Members = []Member{{User: "no address"}, {IDPGroup: IDPGroup{IDP: "demo", Name: "staff"}}}
 	program, problems := Compile(source)
 	if len(problems) != 1 {
 		t.Fatalf("got %+v", problems)

@@ -1,6 +1,10 @@
 package policy
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/clause"
+)
 
 // Outcome is what is to be done with a request.
 type Outcome int8
@@ -45,10 +49,5 @@ type Decision struct {
 	ValidUntil time.Time
 }
 
-// Need is what a step-up has to ask the identity provider for. Its lists belong
-// to the program: they are not to be changed.
-type Need struct {
-	MaxAge time.Duration // sign in at most so long ago; 0: whenever
-	ACR    []string      // with one of these authentication context classes
-	AMR    []string      // with all of these authentication methods
-}
+// Need is what a step-up has to ask the identity provider for.
+type Need = clause.Need

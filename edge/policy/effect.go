@@ -1,12 +1,14 @@
 package policy
 
+import "github.com/sallyport-iap/sallyport/edge/policy/clause"
+
 // What the rules of an operation come to, by effect. Those that are no candidates
 // have a scope that is false (or, of an ALLOW, that is not true).
 
 // denied returns the first DENY that counts: none of its clauses is false.
 func (c *candidates) denied(f *facts) *rule {
 	for r := c.next(denies); r != nil; r = c.next(denies) {
-		if r.inScope(f) && hold(r.lasting(), f) != False && hold(r.signIn(), f) != False && hold(r.stepUp(), f) != False {
+		if r.inScope(f) && clause.Hold(r.Lasting(), &f.Facts) != False && clause.Hold(r.SignIn(), &f.Facts) != False && clause.Hold(r.StepUp(), &f.Facts) != False {
 			return r
 		}
 	}
@@ -25,10 +27,10 @@ func (c *candidates) unmet(f *facts) (u unmet) {
 	for r := c.next(requires); r != nil; r = c.next(requires) {
 		switch {
 		case !r.inScope(f):
-		case hold(r.lasting(), f) != True:
+		case clause.Hold(r.Lasting(), &f.Facts) != True:
 			u.lasting = r
 			return u
-		case hold(r.signIn(), f) != True:
+		case clause.Hold(r.SignIn(), &f.Facts) != True:
 			if u.signIn == nil {
 				u.signIn = r
 			}
@@ -45,7 +47,7 @@ func (c *candidates) unmet(f *facts) (u unmet) {
 func (c *candidates) allowed(f *facts) (counts, nearly *rule) {
 	possible := false
 	for r := c.next(allows); r != nil; r = c.next(allows) {
-		if hold(r.lasting(), f) != True || hold(r.signIn(), f) != True {
+		if clause.Hold(r.Lasting(), &f.Facts) != True || clause.Hold(r.SignIn(), &f.Facts) != True {
 			continue
 		}
 		var way stepUp
@@ -70,37 +72,50 @@ type stepUp struct {
 
 // add adds the clauses of a rule that are not true.
 func (s *stepUp) add(r *rule, f *facts) {
-	for _, c := range r.stepUp() {
-		if eval(c, f) == True {
+	for _, c := range r.StepUp() {
+		if clause.Eval(c, &f.Facts) == True {
 			continue
 		}
 		if s.rule == nil {
-			s.rule, s.reason = r, c.reason()
+			s.rule, s.reason = r, reasonOf(c.Field())
 		}
-		if s.need.want(c, f) && s.settled == nil {
+		if s.need.Add(c, &f.Facts) && s.settled == nil {
 			s.settled = r
 		}
 	}
 }
 
-// want adds what would make a clause true. It is settled if that was asked for.
-func (n *Need) want(c condition, f *facts) (settled bool) {
-	switch c := c.(type) {
-	case *authAgeCondition:
-		if n.MaxAge == 0 || c.most < n.MaxAge {
-			n.MaxAge = c.most
-		}
-		return c.settled(f)
-	case *acrCondition:
-		if n.ACR == nil {
-			n.ACR = c.classes
-		}
-		return c.settled(f)
-	case *amrCondition:
-		if n.AMR == nil {
-			n.AMR = c.methods
-		}
-		return c.settled(f)
+// why is the reason that not all clauses of a REQUIRE hold: what is false is told
+// before what is unknown.
+func why(list []clause.Clause, f *facts) Reason {
+	if field := clause.Failing(list, &f.Facts); field != "" {
+		return reasonOf(field)
 	}
-	return false
+	return RequireUnknown
+}
+
+// reasonOf is the reason of a REQUIRE rule of which a clause does not hold.
+func reasonOf(field string) Reason {
+	switch field {
+	case "conditions.source_cidrs":
+		return RequireNetwork
+	case "conditions.countries":
+		return RequireCountry
+	case "conditions.time_windows", "conditions.not_before", "conditions.not_after":
+		return RequireTime
+	case "conditions.device":
+		return RequireDevice
+	case "conditions.idps":
+		return RequireIDP
+	case "conditions.members_of":
+		return RequireGroup
+	case "conditions.max_auth_age":
+		return StepUpAuthAge
+	case "conditions.required_acr":
+		return StepUpACR
+	case "conditions.required_amr":
+		return StepUpAMR
+	default:
+		return RequireExpression
+	}
 }

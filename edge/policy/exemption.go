@@ -3,12 +3,15 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/problem"
+	"github.com/sallyport-iap/sallyport/edge/policy/who"
 )
 
 // exemption is a compiled [Exemption].
 type exemption struct {
 	src        *Exemption
-	principals []atom
+	principals []who.Atom
 	apps       []string // in order; nil: all
 }
 
@@ -30,34 +33,33 @@ func (e *exemption) eval(f *facts) Truth {
 			return False
 		}
 	}
-	t := f.who.isAny(e.principals)
+	t := f.Who.IsAny(e.principals)
 	if t != False && !e.src.NotAfter.IsZero() {
-		end := endCondition{e.src.NotAfter}
-		t = min(t, end.eval(f))
+		t = min(t, f.Before(e.src.NotAfter))
 	}
 	return t
 }
 
-func (c *compiler) exemptions(u *policyUnit) {
-	list := u.src.Exemptions
+func (c *compiler) exemptions(u *unit) {
+	list := u.policy.Exemptions
 	if list != nil && !u.rail() {
-		c.report(u.at(), "exemptions", ProblemInvalid, "exemptions are for policies that select by labels; a policy by name can name whom it means")
+		c.problems.Add(u.at(), "exemptions", problem.Invalid, "exemptions are for policies that select by labels; a policy by name can name whom it means")
 	}
 	if len(list) > maxExemptions {
-		c.report(u.at(), "exemptions", ProblemInvalid, "there are %d, and at most %d are possible", len(list), maxExemptions)
+		c.problems.Add(u.at(), "exemptions", problem.Invalid, "there are %d, and at most %d are possible", len(list), maxExemptions)
 		return
 	}
 	seen := map[string]bool{}
 	for i := range list {
-		src, at := &list[i], u.at().of("exemptions", i)
+		src, at := &list[i], u.at().Of("exemptions", i)
 		switch {
 		case src.ID == "":
-			c.report(at, "id", ProblemRequired, "an exemption has an id")
+			c.problems.Add(at, "id", problem.Required, "an exemption has an id")
 		case seen[src.ID]:
-			c.report(at, "id", ProblemInvalid, "exemption %s is there twice", quote(src.ID))
+			c.problems.Add(at, "id", problem.Invalid, "exemption %s is there twice", problem.Quote(src.ID))
 		}
 		seen[src.ID] = true
-		if c.checkList(at, "apps", src.Apps, maxExemptApps) {
+		if c.problems.Length(at, "apps", src.Apps, maxExemptApps) {
 			for j, id := range src.Apps {
 				c.appNamed(id, at, "apps", j)
 			}

@@ -1,6 +1,11 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/clause"
+	"github.com/sallyport-iap/sallyport/edge/policy/truth"
+)
 
 // Explanation is a decision and everything that it was made of.
 type Explanation struct {
@@ -48,20 +53,17 @@ type ClauseVerdict struct {
 // Explain is Decide, and says why: for each rule that reaches the app, in order
 // of policy id and rule id, what it came to, clause by clause.
 func (p *Program) Explain(appID string, r *Request) *Explanation {
-	f := &facts{Request: *r, app: appID, who: p.principal(r.Principal), lending: p.lending}
-	e := &Explanation{Who: f.somebody(), App: appID, Operation: r.Operation, Groups: f.who.groups, facts: f}
-	a, _ := p.apps.get(appID)
+	f := new(p.facts(appID, r))
+	e := &Explanation{Who: f.Who.String(), App: appID, Operation: r.Operation, Groups: f.Who.Groups(), facts: f}
+	a, _ := p.apps.Get(appID)
 	var step int
 	e.Decision, step = a.decide(f)
 	e.Shadow = p.Shadow(appID, r, nil)
 	if a != nil {
-		for _, u := range a.policies {
+		for _, u := range a.units {
 			for _, rule := range u.rules {
 				e.Rules = append(e.Rules, e.verdict(a, rule))
 			}
-		}
-		for _, g := range a.grants {
-			e.Rules = append(e.Rules, e.verdict(a, g.rule))
 		}
 	}
 	e.Steps = e.steps(step)
@@ -70,13 +72,13 @@ func (p *Program) Explain(appID string, r *Request) *Explanation {
 
 func (e *Explanation) verdict(a *app, r *rule) RuleVerdict {
 	v := RuleVerdict{Effect: r.src.Effect, Mode: Enforced, Description: r.src.Description, Scope: True, Requirement: True}
-	if r.grant != nil {
-		v.Grant = r.grant.ID
+	if r.unit.grant != nil {
+		v.Grant = r.id
 	} else {
-		v.Policy, v.Rule, v.GuardRail = r.unit.src.ID, r.src.ID, r.unit.rail()
-		if r.unit.shadow() {
-			v.Mode = Shadow
-		}
+		v.Policy, v.Rule, v.GuardRail = r.policy, r.id, r.unit.rail()
+	}
+	if r.unit.shadow() {
+		v.Mode = Shadow
 	}
 	add := func(into *Truth, c ClauseVerdict) {
 		if c.Text == "" {
@@ -91,12 +93,12 @@ func (e *Explanation) verdict(a *app, r *rule) RuleVerdict {
 		v.Exemption = id
 		add(&v.Scope, c)
 	}
-	for _, c := range r.conditions() {
-		field := c.field()
-		if r.grant != nil {
+	for _, c := range r.All() {
+		field := c.Field()
+		if r.unit.grant != nil {
 			field = strings.TrimPrefix(field, "conditions.")
 		}
-		add(&v.Requirement, ClauseVerdict{Field: field, Truth: eval(c, e.facts), Wanted: c.wanted(), Seen: c.seen(e.facts)})
+		add(&v.Requirement, ClauseVerdict{Field: field, Truth: clause.Eval(c, &e.facts.Facts), Wanted: c.Wanted(), Seen: c.Seen(&e.facts.Facts)})
 	}
 	switch both := min(v.Scope, v.Requirement); r.src.Effect {
 	case AllowEffect:
@@ -112,17 +114,17 @@ func (e *Explanation) verdict(a *app, r *rule) RuleVerdict {
 
 func (e *Explanation) principalsClause(r *rule) ClauseVerdict {
 	f := e.facts
-	seen := f.somebody()
-	if len(f.who.groups) > 0 {
-		seen += ", in " + allOf(f.who.groups)
+	seen := f.Who.String()
+	if len(f.Who.Groups()) > 0 {
+		seen += ", in " + clause.AllOf(f.Who.Groups())
 	}
-	return ClauseVerdict{Field: "principals", Truth: f.who.isAny(r.principals), Wanted: oneOf(r.src.Principals), Seen: seen}
+	return ClauseVerdict{Field: "principals", Truth: f.Who.IsAny(r.principals), Wanted: clause.OneOf(r.src.Principals), Seen: seen}
 }
 
 func (e *Explanation) operationsClause(a *app, r *rule) ClauseVerdict {
-	c := ClauseVerdict{Field: "operations", Truth: False, Wanted: oneOf(r.src.Operations), Seen: "the request, which is no operation of the app"}
+	c := ClauseVerdict{Field: "operations", Truth: False, Wanted: clause.OneOf(r.src.Operations), Seen: "the request, which is no operation of the app"}
 	if r.src.Roles != nil {
-		c.Field, c.Wanted = "roles", "in the role "+anyOf(r.src.Roles)
+		c.Field, c.Wanted = "roles", "in the role "+clause.AnyOf(r.src.Roles)
 	}
 	for _, op := range a.src.operations() {
 		if op.ID != e.Operation {
@@ -130,7 +132,7 @@ func (e *Explanation) operationsClause(a *app, r *rule) ClauseVerdict {
 		}
 		c.Seen = "the operation " + op.ID + " (" + string(op.Access) + ")"
 		for _, s := range r.picks {
-			c.Truth = max(c.Truth, truthOf(s.picks(op)))
+			c.Truth = max(c.Truth, truth.Of(s.picks(op)))
 		}
 	}
 	return c
@@ -146,10 +148,10 @@ func (e *Explanation) exemptionClause(r *rule) (c ClauseVerdict, id string, ok b
 		}
 	}
 	c = ClauseVerdict{Field: "exemptions", Truth: False, Wanted: "not exempt", Seen: "exempt by " + id}
-	c.Text = capital(e.facts.somebody() + " is exempt by " + id + ".")
+	c.Text = capital(e.facts.Who.String() + " is exempt by " + id + ".")
 	if exempt == Unknown {
 		c.Truth, c.Seen = Unknown, "perhaps "+c.Seen
-		c.Text = capital(e.facts.somebody() + " is perhaps exempt by " + id + ", which does not suffice.")
+		c.Text = capital(e.facts.Who.String() + " is perhaps exempt by " + id + ", which does not suffice.")
 	}
 	return c, id, exempt != False
 }

@@ -20,8 +20,8 @@ func explained() Source {
 		Providers: []string{"corp", "demo"}, ServiceAccounts: []string{"ci"},
 		Apps: []*App{{ID: "wiki", Labels: map[string]string{"env": "prod"}, Operations: []Operation{{"admin", Admin}, {"read", Read}, {"write", Write}}}},
 		Groups: []*Group{
-			{ID: "staff", Members: []Member{{IDPGroup: IDPGroup{"demo", "staff"}}}},
-			{ID: "admins", Members: []Member{{IDPGroup: IDPGroup{"demo", "admins"}}}},
+			{ID: "staff", Members: []Member{{IDPGroup: IDPGroup{IDP: "demo", Name: "staff"}}}},
+			{ID: "admins", Members: []Member{{IDPGroup: IDPGroup{IDP: "demo", Name: "admins"}}}},
 		},
 		Policies: []*Policy{
 			{ID: "rail", Selector: []LabelRequirement{{Key: "env", Values: []string{"prod"}}}, Rules: []Rule{

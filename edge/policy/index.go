@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/who"
 )
 
 // block is up to 64 rules of an operation, and an index of them by atom. What a
@@ -33,29 +35,29 @@ func newBlocks(rules []*rule) []block {
 
 func newBlock(rules []*rule) block {
 	b := block{rules: rules}
-	masks := map[atom]uint64{}
+	masks := map[who.Atom]uint64{}
 	for i, r := range rules {
 		b.sets[r.effect] |= 1 << i
 		for _, a := range r.principals {
 			masks[a] |= 1 << i
 		}
 	}
-	atoms := make([]atom, 0, len(masks))
+	atoms := make([]who.Atom, 0, len(masks))
 	for a := range masks {
 		atoms = append(atoms, a)
 	}
 	slices.Sort(atoms)
 	for i, a := range atoms {
-		if i == 0 || atoms[i-1].word() != a.word() {
+		if i == 0 || atoms[i-1].Word() != a.Word() {
 			b.words++
 		}
 	}
 	b.bits = make([]uint64, 0, 2*b.words+len(atoms))
 	for i, a := range atoms {
-		if i == 0 || atoms[i-1].word() != a.word() {
-			b.bits = append(b.bits, uint64(a.word())<<32|uint64(2*b.words+i), 0)
+		if i == 0 || atoms[i-1].Word() != a.Word() {
+			b.bits = append(b.bits, uint64(a.Word())<<32|uint64(2*b.words+i), 0)
 		}
-		b.bits[len(b.bits)-1] |= a.bit()
+		b.bits[len(b.bits)-1] |= a.Bit()
 	}
 	for _, a := range atoms {
 		b.bits = append(b.bits, masks[a])
@@ -65,24 +67,24 @@ func newBlock(rules []*rule) block {
 
 // find returns, by effect, the rules that have a scope which is not false for a
 // principal, and of the ALLOWs only those that have one which is true.
-func (b *block) find(who []atomWord) (found [effectCount]uint64) {
+func (b *block) find(is []who.Word) (found [effectCount]uint64) {
 	var surely, maybe uint64
 	for i := 0; i < 2*b.words; i += 2 {
-		at, first, atoms := uint32(b.bits[i]>>32), int(uint32(b.bits[i])), b.bits[i+1]
-		for len(who) > 0 && who[0].at < at {
-			who = who[1:]
+		at, first, named := uint32(b.bits[i]>>32), int(uint32(b.bits[i])), b.bits[i+1]
+		for len(is) > 0 && is[0].At < at {
+			is = is[1:]
 		}
-		if len(who) == 0 {
+		if len(is) == 0 {
 			break
 		}
-		if who[0].at > at {
+		if is[0].At > at {
 			continue
 		}
-		for is := who[0].surely & atoms; is != 0; is &= is - 1 {
-			surely |= b.bits[first+position(atoms, is&-is)]
+		for atoms := is[0].Surely & named; atoms != 0; atoms &= atoms - 1 {
+			surely |= b.bits[first+who.Position(named, atoms&-atoms)]
 		}
-		for is := who[0].maybe & atoms; is != 0; is &= is - 1 {
-			maybe |= b.bits[first+position(atoms, is&-is)]
+		for atoms := is[0].Maybe & named; atoms != 0; atoms &= atoms - 1 {
+			maybe |= b.bits[first+who.Position(named, atoms&-atoms)]
 		}
 	}
 	found[denies] = b.sets[denies] & (surely | maybe)
@@ -95,14 +97,14 @@ func (b *block) find(who []atomWord) (found [effectCount]uint64) {
 // finds: effect by effect, as the decision procedure does, and in the order in
 // which rules are told.
 type candidates struct {
-	who   *Principal
+	atoms []who.Word // of the principal
 	block *block
 	more  []block
 	found [effectCount]uint64 // in block, and not gone through
 }
 
-func (op *operation) candidates(who *Principal) candidates {
-	return candidates{who: who, block: &op.first, more: op.more, found: op.first.find(who.atoms)}
+func (op *operation) candidates(atoms []who.Word) candidates {
+	return candidates{atoms: atoms, block: &op.first, more: op.more, found: op.first.find(atoms)}
 }
 
 // next returns nil after the last of an effect.
@@ -116,7 +118,7 @@ func (c *candidates) next(e effect) *rule {
 			return nil
 		}
 		c.block, c.more = &c.more[0], c.more[1:]
-		c.found = c.block.find(c.who.atoms)
+		c.found = c.block.find(c.atoms)
 	}
 }
 

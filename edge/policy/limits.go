@@ -5,20 +5,16 @@ package policy
 // problem that names the limit; how many resources a tenant has is for the
 // control plane to say.
 const (
-	maxRules       = 1000 // of a policy
-	maxPrincipals  = 256  // of a rule, a grant or an exemption
-	maxOperations  = 256  // named by a rule, a grant or a role; and as many roles
-	maxNetworks    = 10_000
-	maxCountries   = 300
-	maxValues      = 256 // of any other list in a condition
-	maxRequirement = 16  // labels that a guard-rail selects by
-	maxExemptions  = 256
-	maxExemptApps  = 1000
-	maxText        = 1024 // bytes of a description or a remediation
-	maxName        = 320  // bytes of what names somebody or something
+	maxRules      = 1000 // of a policy
+	maxPrincipals = 256  // of a rule, a grant or an exemption
+	maxOperations = 256  // named by a rule, a grant or a role; and as many roles
+	maxLabels     = 16   // that a guard-rail selects by, with as many values as principals
+	maxExemptions = 256
+	maxExemptApps = 1000
+	maxText       = 1024 // bytes of a description or a remediation
+	maxName       = 320  // bytes of what names somebody or something
 
 	maxAppOperations = 1000
-	maxNesting       = 32 // groups within groups
 
 	// Of one tenant.
 	maxTenantNetworks    = 100_000
@@ -27,11 +23,6 @@ const (
 	// Principals of rules, counted once for each operation of each app that the
 	// rule is attached to. 10,000 apps of 3 operations with 10 rules are 300,000.
 	maxTenantPlacements = 10_000_000
-
-	// Of what is told about a faulty source.
-	maxProblems    = 1000
-	maxFindings    = 100 // in one resource
-	maxSuggestions = 100
 )
 
 // usage is what counts towards the limits of a tenant.

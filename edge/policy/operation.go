@@ -3,17 +3,19 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/problem"
 )
 
 // picks returns what a rule or grant picks operations by.
-func (c *compiler) picks(roles, operations []string, at path) (list []selector) {
+func (c *compiler) picks(roles, operations []string, at problem.Path) (list []selector) {
 	switch {
 	case len(roles) > 0 && len(operations) > 0:
-		c.report(at, "", ProblemInvalid, "there are roles or operations, not both")
+		c.problems.Add(at, "", problem.Invalid, "there are roles or operations, not both")
 	case roles == nil && operations == nil:
-		c.report(at, "operations", ProblemRequired, `name roles or operations; the operation "*" is all`)
+		c.problems.Add(at, "operations", problem.Required, `name roles or operations; the operation "*" is all`)
 	}
-	if c.checkList(at, "roles", roles, maxOperations) {
+	if c.problems.Length(at, "roles", roles, maxOperations) {
 		for i, id := range roles {
 			if r, ok := c.roleNamed(id, at, "roles", i); ok {
 				c.unit.faulty = c.unit.faulty || r.faulty
@@ -21,24 +23,22 @@ func (c *compiler) picks(roles, operations []string, at path) (list []selector) 
 			}
 		}
 	}
-	if len(operations) > 0 && c.checkList(at, "operations", operations, maxOperations) {
+	if c.problems.Length(at, "operations", operations, maxOperations) && len(operations) > 0 {
 		for i, name := range operations {
-			c.checkOperationName(at, item("operations", i), name)
+			c.checkOperationName(at, problem.Item("operations", i), name)
 		}
 		list = append(list, selector{names: operations})
-	} else {
-		c.checkList(at, "operations", operations, maxOperations)
 	}
 	return list
 }
 
-// missingOperations returns what rules name and no app has that they are for: a
+// missingOperations returns what rules of a policy name and none of its apps has: a
 // DENY with a typing error would else refuse nothing. Guard-rails are free of
 // it, because the apps that they will reach are not all there.
-func (c *compiler) missingOperations(apps []string, rules []Rule) map[string]bool {
+func (c *compiler) missingOperations(p *Policy) map[string]bool {
 	var missing map[string]bool
-	for i := range rules {
-		for _, name := range rules[i].Operations {
+	for i := range p.Rules {
+		for _, name := range p.Rules[i].Operations {
 			if missing == nil {
 				missing = map[string]bool{}
 			}
@@ -49,7 +49,7 @@ func (c *compiler) missingOperations(apps []string, rules []Rule) map[string]boo
 		return nil
 	}
 	known := false
-	for _, id := range apps {
+	for _, id := range p.Apps {
 		for _, op := range c.app(id).operations() {
 			known = true
 			delete(missing, op.ID)
@@ -70,17 +70,6 @@ func (c *compiler) missingOperations(apps []string, rules []Rule) map[string]boo
 	return missing
 }
 
-func (c *compiler) reportOperations(at path, operations []string, missing map[string]bool, apps []string) {
-	for i, name := range operations {
-		if missing[name] && isOperationName(name) {
-			c.unit.dangling = true
-			c.find(at, item("operations", i), finding{kind: operationKind, wrong: name, apps: apps, Problem: Problem{
-				Reason: ProblemReference, Message: "operation " + quote(name) + " does not exist in " + anyOf(apps),
-			}})
-		}
-	}
-}
-
 // isOperationName allows "*" only as all, or as all below a prefix.
 func isOperationName(name string) bool {
 	prefix, wild := strings.CutSuffix(name, "*")
@@ -88,18 +77,22 @@ func isOperationName(name string) bool {
 		(!wild || prefix == "" || strings.HasSuffix(prefix, "."))
 }
 
-func (c *compiler) checkOperationName(at path, field, name string) {
+func (c *compiler) checkOperationName(at problem.Path, field, name string) {
 	switch {
 	case len(name) > maxName:
-		c.report(at, field, ProblemInvalid, "a name has at most %d bytes", maxName)
+		c.problems.Add(at, field, problem.Invalid, "a name has at most %d bytes", maxName)
 	case !isOperationName(name):
-		c.report(at, field, ProblemInvalid, `%s is not an operation; write a name, "prefix.*" or "*"`, quote(name))
+		c.problems.Add(at, field, problem.Invalid, `%s is not an operation; write a name, "prefix.*" or "*"`, problem.Quote(name))
 	}
 }
 
-// place puts rules, in order, to the operations that they are for. Operations
-// that the same rules are for share what is made of them.
-func (a *app) place(rules []*rule) operations {
+// place puts the rules of units, which are in order, to the operations that they
+// are for. Operations that the same rules are for share what is made of them.
+func (a *app) place(units []*unit) operations {
+	var rules []*rule
+	for _, u := range units {
+		rules = append(rules, u.rules...)
+	}
 	list := a.src.operations()
 	placed, shared := make(operations, 0, len(list)), map[string]*operation{}
 	pattern := make([]byte, (len(rules)+7)/8)

@@ -29,7 +29,7 @@ func (e *Explanation) Person() Answer {
 	if a.Remediation == "" {
 		a.Remediation = info.Remediation
 	}
-	if e.facts.stranger() {
+	if e.facts.Stranger() {
 		return a
 	}
 	a.App, a.Operation = e.App, e.Operation

@@ -1,45 +1,49 @@
 package policy
 
-import "sort"
+import (
+	"sort"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/clause"
+	"github.com/sallyport-iap/sallyport/edge/policy/incremental"
+	"github.com/sallyport-iap/sallyport/edge/policy/problem"
+	"github.com/sallyport-iap/sallyport/edge/policy/who"
+)
 
 // Program is a compiled [Source]. It is immutable and safe for concurrent use.
 type Program struct {
-	apps      table[*app] // by id
-	directory *directory
+	apps      incremental.Table[*app] // by id
+	directory *who.Directory
 	stranger  *Principal
-	lending   *lending
+	lender    *clause.Lender
 
 	// What the next program is made of, where nothing has changed.
-	source         Source // lists in order of ids
-	roles          map[string]*role
-	providers      map[string]bool
-	accounts       map[string]bool
-	policies       table[*policyUnit] // by id
-	grants         table[*grantUnit]  // by id
-	rails          []*policyUnit      // those that select by labels, in order of ids
-	dangling       map[*Policy]bool   // policies that name what does not exist
-	danglingGrants map[*Grant]bool
-	uncertain      []*Membership // memberships that have a problem
-	findings       map[place][]finding
-	usage          usage
-	compact        atom // number of atoms when the numbering began
-	whole          bool // no id is there twice, and no limit of the tenant is exceeded: what is there can be used again
+	source   Source // lists in order of ids
+	roles    map[string]*role
+	units    incremental.Table[*unit] // by place
+	rails    []*unit                  // guard-rails, in order
+	dangling map[*unit]bool           // units that name what does not exist
+	problems *problem.List
+	usage    usage
+	compact  int  // number of atoms when the numbering began
+	whole    bool // no id is there twice, and no limit of the tenant is exceeded: what is there can be used again
 }
 
 func emptyProgram() *Program {
-	p := &Program{
-		apps: newTable[*app](), directory: newDirectory(), policies: newTable[*policyUnit](), grants: newTable[*grantUnit](),
-		roles: predefined(), whole: true,
+	return &Program{
+		apps: incremental.NewTable[*app](), directory: who.NewDirectory(), units: incremental.NewTable[*unit](),
+		roles: predefined(), problems: &problem.List{}, whole: true,
 	}
-	return p
 }
+
+// Resolve finds which of the principals that rules name an identity is, may be
+// and is not. It is done once per session and program.
+func (p *Program) Resolve(id Identity) *Principal { return p.directory.Resolve(id) }
 
 // app is a compiled [App] with all rules that reach it.
 type app struct {
 	src        *App
-	policies   []*policyUnit // in order of ids
-	grants     []*grantUnit  // in order of ids
-	refusal    Reason        // of every request, or ""
+	units      []*unit // in order
+	refusal    Reason  // of every request, or ""
 	operations operations
 	shadows    []shadow
 	usage      usage
@@ -47,7 +51,7 @@ type app struct {
 
 // shadow is a policy that is judged beside the enforced ones.
 type shadow struct {
-	policy     *policyUnit
+	unit       *unit
 	operations operations
 }
 
@@ -76,38 +80,12 @@ type operation struct {
 	hint  string // the remediation of the first ALLOW that has one
 }
 
-// rule is a compiled [Rule], or a [Grant] in the form of one.
-type rule struct {
-	policy, id  string
-	remediation string
-	requirement
-	effect effect
-	public bool // it names anyone
-
-	exemptions []exemption // of a guard-rail
-	src        *Rule
-	unit       *policyUnit // nil for a grant
-	grant      *Grant
-	principals []atom // in order
-	picks      []selector
-}
-
-// effect is an [Effect], in the order of the decision procedure.
-type effect int8
-
-const (
-	denies effect = iota
-	requires
-	allows
-	effectCount int = iota
-)
-
 // ClosedApps returns the ids of the apps that are closed because something
 // about them was not understood, in order.
 func (p *Program) ClosedApps() []string {
 	var ids []string
 	for _, src := range p.source.Apps {
-		if a, ok := p.apps.get(src.ID); ok && a.refusal == DenyAppClosed {
+		if a, ok := p.apps.Get(src.ID); ok && a.refusal == DenyAppClosed {
 			ids = append(ids, src.ID)
 		}
 	}

@@ -1,27 +1,33 @@
 package policy
 
 import (
-	"net/netip"
-	"time"
+	"github.com/sallyport-iap/sallyport/edge/policy/clause"
+	"github.com/sallyport-iap/sallyport/edge/policy/who"
 )
 
-// Request is the facts that a decision reads. What is left out is unknown.
-type Request struct {
-	Operation string     // "" if the request is none of the app's
-	Principal *Principal // nil is anonymous
-	Method    string
-	Host      string
-	Path      string
-	SourceIP  netip.Addr
-	Country   string // of SourceIP: ISO 3166-1 alpha-2, upper case
-	Device    *Device
-	Now       time.Time
-}
+// The facts of a decision: see packages clause and who.
+type (
+	// Request is what a decision reads.
+	Request = clause.Request
+	// Device is what was reported of the device that a request comes from.
+	Device = clause.Device
+	// Principal is an [Identity] as one [Program] sees it.
+	Principal = who.Principal
+	// Identity is what is known of who makes a request.
+	Identity = who.Identity
+	// Asked is what the identity provider was asked for by step-ups.
+	Asked = who.Asked
+	// Kind tells strangers, people and machines apart.
+	Kind = who.Kind
+)
 
-// Device is what was reported of the device that a request comes from.
-type Device struct {
-	Managed    Truth
-	Compliant  Truth
-	Posture    map[string]bool // by check: whether it passes; a check that is not there is unknown
-	ReportedAt time.Time
-}
+// The kinds.
+const (
+	Anonymous = who.Anonymous
+	Person    = who.Person
+	Machine   = who.Machine
+)
+
+// CanonicalEmail returns the one form in which addresses are compared. It is
+// false for what is not an address.
+func CanonicalEmail(s string) (string, bool) { return who.CanonicalEmail(s) }

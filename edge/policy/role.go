@@ -3,6 +3,8 @@ package policy
 import (
 	"slices"
 	"strings"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/problem"
 )
 
 // selector picks operations of an app: by name or by access class.
@@ -40,72 +42,56 @@ func predefined() map[string]*role {
 }
 
 func (c *compiler) addRoles() {
-	if len(c.roles.come)+len(c.roles.gone) == 0 {
+	if len(c.roles.Come)+len(c.roles.Gone) == 0 {
 		c.program.roles = c.before.roles
 		return
 	}
-	for _, src := range c.roles.gone {
-		c.forget(roleKind, src.ID)
-		c.lost[need{roleKind, src.ID}] = true
+	for _, src := range c.roles.Gone {
+		c.problems.Forget(problem.Place{Kind: problem.Role, ID: src.ID})
+		c.lost[problem.Place{Kind: problem.Role, ID: src.ID}] = true
 	}
 	c.program.roles = predefined()
-	for _, src := range c.roles.list {
+	for _, src := range c.roles.List {
 		if before := c.before.roles[src.ID]; before != nil && before.src == src {
 			c.program.roles[src.ID] = before
 			continue
 		}
-		c.forget(roleKind, src.ID)
+		c.problems.Forget(problem.Place{Kind: problem.Role, ID: src.ID})
 		c.addRole(src)
 	}
-	for _, src := range c.roles.twice {
-		c.report(path{place: place{roleKind, src.ID}}, "", ProblemInvalid, "role %s is there twice", quote(src.ID))
+	for _, src := range c.roles.Twice {
+		c.problems.Add(problem.In(problem.Role, src.ID), "", problem.Invalid, "role %s is there twice", problem.Quote(src.ID))
 		c.program.roles[src.ID].faulty = true
 	}
 }
 
 func (c *compiler) addRole(src *Role) {
-	at := path{place: place{roleKind, src.ID}}
+	at := problem.In(problem.Role, src.ID)
 	switch {
 	case src.ID == "":
-		c.report(at, "", ProblemRequired, "a role has an id")
+		c.problems.Add(at, "", problem.Required, "a role has an id")
 	case c.program.roles[src.ID] != nil:
-		c.report(at, "", ProblemInvalid, "role %s is predefined and stays as it is", quote(src.ID))
+		c.problems.Add(at, "", problem.Invalid, "role %s is predefined and stays as it is", problem.Quote(src.ID))
 		return
 	case src.Operations == nil && src.Access == nil:
-		c.report(at, "", ProblemRequired, "a role names operations or access classes")
+		c.problems.Add(at, "", problem.Required, "a role names operations or access classes")
 	}
-	tooMany := !c.checkList(at, "operations", src.Operations, maxOperations)
-	if src.Access != nil && len(src.Access) == 0 {
-		c.report(at, "access", ProblemRequired, emptyList)
-	}
-	for i, name := range src.Operations {
-		if tooMany {
-			break
+	if c.problems.Length(at, "operations", src.Operations, maxOperations) {
+		for i, name := range src.Operations {
+			c.checkOperationName(at, problem.Item("operations", i), name)
 		}
-		c.checkOperationName(at, item("operations", i), name)
+	}
+	if src.Access != nil && len(src.Access) == 0 {
+		c.problems.Add(at, "access", problem.Required, problem.Empty)
 	}
 	for i, a := range src.Access {
 		if !a.valid() {
-			c.report(at, item("access", i), ProblemInvalid, notAccess)
+			c.problems.Add(at, problem.Item("access", i), problem.Invalid, notAccess)
 		}
 	}
 	c.program.roles[src.ID] = &role{
-		src: src, faulty: c.faulty(at.place), picks: selector{names: src.Operations, access: src.Access},
+		src: src, faulty: c.problems.At(at.Place), picks: selector{names: src.Operations, access: src.Access},
 	}
 }
 
-const (
-	emptyList = "an empty list is never everything; leave it out or name something"
-	notAccess = "access is READ, WRITE or ADMIN"
-)
-
-// checkList is false if a list is too long to be looked at.
-func (c *compiler) checkList(at path, field string, list []string, most int) bool {
-	if list != nil && len(list) == 0 {
-		c.report(at, field, ProblemRequired, emptyList)
-	}
-	if len(list) > most {
-		c.report(at, field, ProblemInvalid, "there are %d, and at most %d are possible", len(list), most)
-	}
-	return len(list) <= most
-}
+const notAccess = "access is READ, WRITE or ADMIN"

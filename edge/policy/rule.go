@@ -3,7 +3,7 @@ package policy
 import (
 	"time"
 
-	"github.com/sallyport-iap/sallyport/edge/policy/window"
+	"github.com/sallyport-iap/sallyport/edge/policy/clause"
 )
 
 // Policy is a set of rules for apps. The order of rules means nothing.
@@ -82,29 +82,13 @@ const (
 	RequireEffect Effect = "REQUIRE"
 )
 
-// Conditions must all hold. Nil means that there is no such condition; empty
-// and not nil is refused, because empty is never "everything".
-type Conditions struct {
-	SourceCIDRs []string         // the source address is in one of them
-	Countries   []string         // of the source address: ISO 3166-1 alpha-2, or "unknown"
-	TimeWindows []window.Window  // in one of them
-	NotBefore   time.Time        // from this instant
-	NotAfter    time.Time        // until just before this instant
-	Device      *DeviceCondition // all that it names
-	MaxAuthAge  time.Duration    // signed in at most so long ago
-	RequiredACR []string         // signed in with any of these authentication context classes
-	RequiredAMR []string         // signed in with all of these authentication methods
-	IDPs        []string         // signed in at one of them
-	MembersOf   []string         // in one of these groups
-}
-
-// DeviceCondition is what a device must be. It names at least one thing.
-type DeviceCondition struct {
-	Managed      bool
-	Compliant    bool
-	Posture      []string      // checks that it passes
-	MaxReportAge time.Duration // what is known of it was reported at most so long ago
-}
+// What a rule can require: see package clause.
+type (
+	// Conditions must all hold.
+	Conditions = clause.Conditions
+	// DeviceCondition is what a device must be.
+	DeviceCondition = clause.DeviceCondition
+)
 
 // UnknownCountry in [Conditions] stands for addresses whose country is unknown.
-const UnknownCountry = "unknown"
+const UnknownCountry = clause.UnknownCountry

@@ -4,21 +4,21 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/problem"
+	"github.com/sallyport-iap/sallyport/edge/policy/who"
 )
 
-// fixed are the principals without a name.
-var fixed = map[string]atom{"anyone": anyone, "authenticated": authenticated, "people": people, "serviceAccounts": serviceAccounts}
-
-func (c *compiler) principals(list []string, at path) []atom {
+func (c *compiler) principals(list []string, at problem.Path) []who.Atom {
 	const field = "principals"
 	if len(list) == 0 {
-		c.report(at, field, ProblemRequired, `a rule names its principals; "anyone" is everybody`)
+		c.problems.Add(at, field, problem.Required, `a rule names its principals; "anyone" is everybody`)
 		return nil
 	}
-	if !c.checkList(at, field, list, maxPrincipals) {
+	if !c.problems.Length(at, field, list, maxPrincipals) {
 		return nil
 	}
-	atoms := make([]atom, 0, len(list))
+	atoms := make([]who.Atom, 0, len(list))
 	for i, text := range list {
 		if a, ok := c.principal(text, at, field, i); ok {
 			atoms = append(atoms, a)
@@ -28,8 +28,8 @@ func (c *compiler) principals(list []string, at path) []atom {
 	return slices.Compact(atoms)
 }
 
-func (c *compiler) principal(text string, at path, field string, i int) (atom, bool) {
-	if a, ok := fixed[text]; ok {
+func (c *compiler) principal(text string, at problem.Path, field string, i int) (who.Atom, bool) {
+	if a, ok := who.Fixed[text]; ok {
 		return a, true
 	}
 	kind, name, named := strings.Cut(text, ":")
@@ -37,15 +37,15 @@ func (c *compiler) principal(text string, at path, field string, i int) (atom, b
 		switch kind {
 		case "user":
 			if email, ok := CanonicalEmail(name); ok {
-				return c.numbers.of(userTerm(email)), true
+				return c.who.Atom(who.User(email)), true
 			}
-			c.report(at, item(field, i), ProblemInvalid, notEmail, quote(name))
+			c.problems.Add(at, problem.Item(field, i), problem.Invalid, who.NotEmail, problem.Quote(name))
 			return 0, false
 		case "domain":
-			if domain, ok := canonicalDomain(name); ok {
-				return c.numbers.of(domainTerm(domain)), true
+			if domain, ok := who.CanonicalDomain(name); ok {
+				return c.who.Atom(who.Domain(domain)), true
 			}
-			c.report(at, item(field, i), ProblemInvalid, "%s is not a domain", quote(name))
+			c.problems.Add(at, problem.Item(field, i), problem.Invalid, "%s is not a domain", problem.Quote(name))
 			return 0, false
 		case "group":
 			return c.groupNamed(name, at, field, i)
@@ -55,59 +55,59 @@ func (c *compiler) principal(text string, at path, field string, i int) (atom, b
 			return c.providerNamed(name, at, field, i)
 		}
 	}
-	c.suggest(at, item(field, i), likelyPrincipal(kind, name, named),
-		"%s is not a principal; write user: group: domain: serviceAccount: idp: and a name, or people, serviceAccounts, authenticated, anyone", quote(text))
+	c.problems.Suggest(at, problem.Item(field, i), likelyPrincipal(kind, name, named),
+		"%s is not a principal; write user: group: domain: serviceAccount: idp: and a name, or people, serviceAccounts, authenticated, anyone", problem.Quote(text))
 	return 0, false
 }
 
 func likelyPrincipal(kind, name string, named bool) string {
 	if !named {
-		return nearest(kind, maps.Keys(fixed))
+		return problem.Nearest(kind, maps.Keys(who.Fixed))
 	}
 	kinds := []string{"user", "group", "domain", "serviceAccount", "idp"}
-	if near := nearest(kind, slices.Values(kinds)); near != "" && len(name) <= maxName {
+	if near := problem.Nearest(kind, slices.Values(kinds)); near != "" && len(name) <= maxName {
 		return near + ":" + name
 	}
 	return ""
 }
 
-// What names something notes it, so that the policy is compiled again when that
-// is no more; or that it does not exist, so that it is when anything changes.
+// What names something notes it, so that the unit is compiled again when that is
+// no more; or that it does not exist, so that it is when anything changes.
 
-func (c *compiler) groupNamed(id string, at path, field string, i int) (atom, bool) {
-	a, ok := c.program.directory.groups.ids[id]
-	return a, c.named(need{groupKind, id}, ok, at, field, i)
+func (c *compiler) groupNamed(id string, at problem.Path, field string, i int) (who.Atom, bool) {
+	a, ok := c.who.Group(id)
+	return a, c.named(problem.Place{Kind: problem.Group, ID: id}, ok, at, field, i)
 }
 
-func (c *compiler) accountNamed(id string, at path, field string, i int) (atom, bool) {
-	if !c.named(need{accountKind, id}, c.program.accounts[id], at, field, i) {
+func (c *compiler) accountNamed(id string, at problem.Path, field string, i int) (who.Atom, bool) {
+	if !c.named(problem.Place{Kind: problem.Account, ID: id}, c.who.Account(id), at, field, i) {
 		return 0, false
 	}
-	return c.numbers.of(accountTerm(id)), true
+	return c.who.Atom(who.Account(id)), true
 }
 
-func (c *compiler) providerNamed(id string, at path, field string, i int) (atom, bool) {
-	if !c.named(need{providerKind, id}, c.program.providers[id], at, field, i) {
+func (c *compiler) providerNamed(id string, at problem.Path, field string, i int) (who.Atom, bool) {
+	if !c.named(problem.Place{Kind: problem.Provider, ID: id}, c.who.Provider(id), at, field, i) {
 		return 0, false
 	}
-	return c.numbers.of(providerTerm(id)), true
+	return c.who.Atom(who.Provider(id)), true
 }
 
-func (c *compiler) appNamed(id string, at path, field string, i int) bool {
-	return c.named(need{appKind, id}, c.app(id) != nil, at, field, i)
+func (c *compiler) appNamed(id string, at problem.Path, field string, i int) bool {
+	return c.named(problem.Place{Kind: problem.App, ID: id}, c.app(id) != nil, at, field, i)
 }
 
-func (c *compiler) roleNamed(id string, at path, field string, i int) (*role, bool) {
+func (c *compiler) roleNamed(id string, at problem.Path, field string, i int) (*role, bool) {
 	r := c.program.roles[id]
-	return r, c.named(need{roleKind, id}, r != nil, at, field, i)
+	return r, c.named(problem.Place{Kind: problem.Role, ID: id}, r != nil, at, field, i)
 }
 
-func (c *compiler) named(n need, exists bool, at path, field string, i int) bool {
+func (c *compiler) named(n problem.Place, exists bool, at problem.Path, field string, i int) bool {
 	if !exists {
 		if i >= 0 {
-			field = item(field, i)
+			field = problem.Item(field, i)
 		}
-		c.missing(at, field, n.kind, n.id)
+		c.problems.Missing(at, field, problem.Missing{Kind: n.Kind, ID: n.ID})
 		c.unit.dangling = true
 		return false
 	}

@@ -13,17 +13,17 @@ type Shadowed struct {
 // not, in order of ids. Where nothing is decided by rules (the app is closed,
 // the request is no operation), there is nothing to say.
 func (p *Program) Shadow(appID string, r *Request, dst []Shadowed) []Shadowed {
-	a, _ := p.apps.get(appID)
+	a, _ := p.apps.Get(appID)
 	if a == nil || len(a.shadows) == 0 {
 		return dst
 	}
-	f := facts{Request: *r, app: appID, who: p.principal(r.Principal), lending: p.lending}
+	f := p.facts(appID, r)
 	for i := range a.shadows {
 		op := a.shadows[i].operations.get(r.Operation)
 		if op == nil {
 			break
 		}
-		id := a.shadows[i].policy.src.ID
+		id := a.shadows[i].unit.ID
 		d, _ := op.decide(&f)
 		if d.Policy != id {
 			d.Rule = ""

@@ -1,6 +1,10 @@
 package policy
 
-import "time"
+import (
+	"time"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/who"
+)
 
 // Source is everything that policies of one tenant depend on. It is immutable
 // once it is given to [Compile]. A source that shares pointers with the one
@@ -64,33 +68,17 @@ type Role struct {
 	Access     []Access
 }
 
-// Group is a named set of people and machines.
-type Group struct {
-	ID      string
-	Members []Member
-}
-
-// Member is one of: a user by e-mail address, a service account, another group,
-// a claim of an identity provider.
-type Member struct {
-	User           string
-	ServiceAccount string
-	Group          string
-	IDPGroup       IDPGroup
-}
-
-// IDPGroup is a value of an identity provider's groups claim.
-type IDPGroup struct {
-	IDP  string
-	Name string
-}
-
-// Membership is the groups of one person, beside those that have the person
-// among their members: one changes without touching the others.
-type Membership struct {
-	User   string // e-mail address
-	Groups []string
-}
+// Who is what: see package who.
+type (
+	// Group is a named set of people and machines.
+	Group = who.Group
+	// Member is a member of a group.
+	Member = who.Member
+	// IDPGroup is a value of an identity provider's groups claim.
+	IDPGroup = who.IDPGroup
+	// Membership is the groups of one person.
+	Membership = who.Membership
+)
 
 // Grant is access for a while, such as an approved request: an ALLOW rule with
 // an end. DENY and REQUIRE bind it as any other.

@@ -1,22 +1,13 @@
 package policy
 
-import "github.com/sallyport-iap/sallyport/edge/policy/expression"
+import "github.com/sallyport-iap/sallyport/edge/policy/truth"
 
-// Truth is the value of a clause (Kleene's strong three-valued logic). The
-// order is what makes min the conjunction and max the disjunction. The zero
-// value, Unknown, neither grants nor switches off a refusal.
-type Truth = expression.Truth
+// Truth is the value of a clause.
+type Truth = truth.Value
 
-// The truths, in order.
+// The three values, in order.
 const (
-	False   = expression.False
-	Unknown = expression.Unknown
-	True    = expression.True
+	False   = truth.False
+	Unknown = truth.Unknown
+	True    = truth.True
 )
-
-func truthOf(b bool) Truth {
-	if b {
-		return True
-	}
-	return False
-}

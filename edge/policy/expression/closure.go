@@ -94,7 +94,7 @@ func (c compiler) logic(operator string, args []ast.Expr) truthFunc {
 			return max(left, operands[1](s))
 		}
 	case operators.LogicalNot:
-		return func(s scope) Truth { return True - operands[0](s) }
+		return func(s scope) Truth { return operands[0](s).Not() }
 	default:
 		return func(s scope) Truth {
 			switch operands[0](s) {
@@ -136,7 +136,7 @@ func (c compiler) loop(e ast.ComprehensionExpr) truthFunc {
 		if !ok {
 			return Unknown
 		}
-		result := True - decisive
+		result := decisive.Not()
 		for _, s.entry = range list {
 			if result = combine(result, test(s)); result == decisive {
 				break

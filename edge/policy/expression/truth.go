@@ -1,34 +1,18 @@
 package expression
 
-// Truth is the value of an expression (Kleene's strong three-valued logic). The
-// order is what makes min the conjunction and max the disjunction. The zero
-// value is the one that never grants.
-type Truth int8
+import "github.com/sallyport-iap/sallyport/edge/policy/truth"
+
+// Truth is the value of an expression.
+type Truth = truth.Value
 
 // The three values.
 const (
-	False Truth = iota
-	Unknown
-	True
+	False   = truth.False
+	Unknown = truth.Unknown
+	True    = truth.True
 )
 
-func (t Truth) String() string {
-	switch t {
-	case False:
-		return "false"
-	case True:
-		return "true"
-	default:
-		return "unknown"
-	}
-}
-
-func truthOf(b bool) Truth {
-	if b {
-		return True
-	}
-	return False
-}
+func truthOf(b bool) Truth { return truth.Of(b) }
 
 // known is b, unless what it was computed from is not.
 func known(b, ok bool) Truth {
