@@ -37,7 +37,7 @@ var (
 	}
 	// services are the use cases, one for each noun of the API.
 	services = []string{
-		"controlplane/apitoken", "controlplane/audit", "controlplane/report", "controlplane/revision", "controlplane/revocation",
+		"controlplane/apitoken", "controlplane/audit", "controlplane/operations", "controlplane/report", "controlplane/revision", "controlplane/revocation",
 		"controlplane/serviceaccount", "controlplane/session", "controlplane/tenant",
 	}
 	// upperFloors carry changes and calls between services and the outside.

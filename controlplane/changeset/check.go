@@ -67,7 +67,7 @@ func (r *run) add(at string, found ...controlplane.Violation) {
 
 // checkAll looks at what the set leaves behind, all of it written.
 func (r *run) checkAll() error {
-	for _, step := range []func() error{r.references, r.referrers, r.keepOwner, r.addresses, r.compile} {
+	for _, step := range []func() error{r.references, r.referrers, r.keepOwner, r.addresses, r.callersCheck, r.compile} {
 		if err := step(); err != nil || len(r.violations) > 0 {
 			return err
 		}
@@ -133,6 +133,14 @@ func noun(kind controlplane.Kind) string {
 		text.WriteRune(c)
 	}
 	return strings.ToLower(text.String())
+}
+
+// callersCheck asks what only the caller knows to ask.
+func (r *run) callersCheck() error {
+	if r.set.Check == nil {
+		return nil
+	}
+	return r.set.Check(r.tx)
 }
 
 // told is how many referrers an error names.

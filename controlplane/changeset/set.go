@@ -33,6 +33,9 @@ type Set struct {
 	ManagedBy string
 	Prune     bool
 
+	// Check, if set, looks at what the set leaves, in the same transaction, also if that is only validated.
+	Check func(*store.TenantTx) error
+
 	// Also runs in the same transaction, after everything is written and checked.
 	Also func(*store.TenantTx, *Result) error
 }

@@ -9,6 +9,12 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
 )
 
+// Names of options, as problems with them have.
+const (
+	BasePath    = "base_path"
+	StripPrefix = "strip_prefix"
+)
+
 // Options say how a document is meant for an app.
 type Options struct {
 	// BasePath goes in front of every path, instead of what the document's servers say: `/v1`, or `/` for nothing.
@@ -87,10 +93,10 @@ func (p *planner) note(source *Operation, format string, args ...any) {
 func (p *planner) wanted(d *Document) []want {
 	base, strip := "", ""
 	if p.options.BasePath != "" {
-		base = p.prefix("base_path", p.options.BasePath)
+		base = p.prefix(BasePath, p.options.BasePath)
 	}
 	if p.options.StripPrefix != "" {
-		strip = p.prefix("strip_prefix", p.options.StripPrefix)
+		strip = p.prefix(StripPrefix, p.options.StripPrefix)
 	}
 	told := map[string]bool{} // what is wrong with servers is wrong for many operations
 	var all []want

@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/authn"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
 	"github.com/sallyport-iap/sallyport/controlplane/edgefleet"
+	"github.com/sallyport-iap/sallyport/controlplane/operations"
 	"github.com/sallyport-iap/sallyport/controlplane/revision"
 	"github.com/sallyport-iap/sallyport/controlplane/revocation"
 	"github.com/sallyport-iap/sallyport/controlplane/serviceaccount"
@@ -25,6 +26,7 @@ import (
 type Config struct {
 	Authn           *authn.Authenticator
 	Changes         *changeset.Service
+	Operations      *operations.Service
 	Tenants         *tenant.Service
 	APITokens       *apitoken.Service
 	ServiceAccounts *serviceaccount.Service

@@ -17,6 +17,7 @@ import (
 // These bound one RPC. A deadline that the client sets applies as well, if it is earlier.
 const (
 	maxRequest  = 4 << 20
+	maxImport   = 6 << 20 // a document of 4 MiB in base64, as JSON has bytes
 	maxApply    = 16 << 20
 	readTimeout = 30 * time.Second // for the whole body
 	unaryTime   = 30 * time.Second
@@ -25,10 +26,14 @@ const (
 )
 
 func maxBytes(procedure string) int {
-	if procedure == v1.ConfigServiceApplyProcedure {
+	switch procedure {
+	case v1.ConfigServiceApplyProcedure:
 		return maxApply
+	case v1.AppServiceImportOperationsProcedure:
+		return maxImport
+	default:
+		return maxRequest
 	}
-	return maxRequest
 }
 
 // errTooLarge is noticed before anything is read.

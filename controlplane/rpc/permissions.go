@@ -32,11 +32,12 @@ var rules = map[string]rule{
 	v1.IdentityProviderServiceUpdateIdentityProviderProcedure: {needs: controlplane.WriteConfiguration},
 	v1.IdentityProviderServiceDeleteIdentityProviderProcedure: {needs: controlplane.WriteConfiguration},
 
-	v1.AppServiceGetAppProcedure:    {needs: controlplane.ReadConfiguration},
-	v1.AppServiceListAppsProcedure:  {needs: controlplane.ReadConfiguration},
-	v1.AppServiceCreateAppProcedure: {needs: controlplane.WriteApps},
-	v1.AppServiceUpdateAppProcedure: {needs: controlplane.WriteApps},
-	v1.AppServiceDeleteAppProcedure: {needs: controlplane.WriteApps},
+	v1.AppServiceGetAppProcedure:           {needs: controlplane.ReadConfiguration},
+	v1.AppServiceListAppsProcedure:         {needs: controlplane.ReadConfiguration},
+	v1.AppServiceCreateAppProcedure:        {needs: controlplane.WriteApps},
+	v1.AppServiceUpdateAppProcedure:        {needs: controlplane.WriteApps},
+	v1.AppServiceDeleteAppProcedure:        {needs: controlplane.WriteApps},
+	v1.AppServiceImportOperationsProcedure: {needs: controlplane.WriteApps},
 
 	v1.RoleServiceGetRoleProcedure:    {needs: controlplane.ReadConfiguration},
 	v1.RoleServiceListRolesProcedure:  {needs: controlplane.ReadConfiguration},

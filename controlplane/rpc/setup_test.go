@@ -20,6 +20,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/authn"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
 	"github.com/sallyport-iap/sallyport/controlplane/edgefleet"
+	"github.com/sallyport-iap/sallyport/controlplane/operations"
 	"github.com/sallyport-iap/sallyport/controlplane/revision"
 	"github.com/sallyport-iap/sallyport/controlplane/revocation"
 	"github.com/sallyport-iap/sallyport/controlplane/rpc"
@@ -64,6 +65,7 @@ func start(t *testing.T) *service {
 	handler, err := rpc.NewHandler(rpc.Config{
 		Authn:           authn.New(authn.Config{DB: db, Now: time.Now, Log: log}),
 		Changes:         changes,
+		Operations:      operations.New(operations.Config{Changes: changes}),
 		Tenants:         tenant.New(tenant.Config{DB: db, Changes: changes}),
 		APITokens:       apiTokens,
 		ServiceAccounts: serviceaccount.New(serviceaccount.Config{DB: db, Now: time.Now}),

@@ -20,6 +20,8 @@ var probes = withKinds(map[string]object{
 	"TenantService/UpdateTenant": {"tenant": object{"name": "tenants/{t}", "display_name": "x"}},
 	"TenantService/DeleteTenant": {"name": "tenants/{t}"},
 
+	"AppService/ImportOperations": {"name": "tenants/{t}/apps/{id}", "document": []byte("openapi: 3.1.0\npaths: {/a: {get: {}}}\n")},
+
 	"ServiceAccountService/CreateServiceAccountToken": {"parent": "tenants/{t}/serviceAccounts/{id}"},
 	"ServiceAccountService/ListServiceAccountTokens":  {"parent": "tenants/{t}/serviceAccounts/{id}"},
 	"ServiceAccountService/RevokeServiceAccountToken": {"name": "tenants/{t}/serviceAccounts/{id}/tokens/{uid}"},

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/authn"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
 	"github.com/sallyport-iap/sallyport/controlplane/edgefleet"
+	"github.com/sallyport-iap/sallyport/controlplane/operations"
 	"github.com/sallyport-iap/sallyport/controlplane/revision"
 	"github.com/sallyport-iap/sallyport/controlplane/revocation"
 	"github.com/sallyport-iap/sallyport/controlplane/rpc"
@@ -27,6 +28,7 @@ func newAPIHandler(config Config, db *store.DB, changes *changeset.Service, flee
 	api, err := rpc.NewHandler(rpc.Config{
 		Authn:           authn.New(authn.Config{DB: db, Now: time.Now, Log: config.Log}),
 		Changes:         changes,
+		Operations:      operations.New(operations.Config{Changes: changes}),
 		Tenants:         tenant.New(tenant.Config{DB: db, Changes: changes}),
 		APITokens:       apitoken.New(apitoken.Config{DB: db, Changes: changes, Now: time.Now}),
 		ServiceAccounts: serviceaccount.New(serviceaccount.Config{DB: db, Now: time.Now}),

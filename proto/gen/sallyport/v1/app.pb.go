@@ -135,6 +135,71 @@ func (UpstreamAuthorization) EnumDescriptor() ([]byte, []int) {
 	return file_sallyport_v1_app_proto_rawDescGZIP(), []int{1}
 }
 
+// What happens.
+type OperationChange_Action int32
+
+const (
+	// Not used.
+	OperationChange_ACTION_UNSPECIFIED OperationChange_Action = 0
+	// The app did not have it.
+	OperationChange_ACTION_ADD OperationChange_Action = 1
+	// Its methods, paths or access class differ.
+	OperationChange_ACTION_CHANGE OperationChange_Action = 2
+	// The same methods and paths are called otherwise.
+	OperationChange_ACTION_RENAME OperationChange_Action = 3
+	// It is not in the document, and goes.
+	OperationChange_ACTION_REMOVE OperationChange_Action = 4
+	// It is not in the document, and stays.
+	OperationChange_ACTION_KEEP OperationChange_Action = 5
+)
+
+// Enum value maps for OperationChange_Action.
+var (
+	OperationChange_Action_name = map[int32]string{
+		0: "ACTION_UNSPECIFIED",
+		1: "ACTION_ADD",
+		2: "ACTION_CHANGE",
+		3: "ACTION_RENAME",
+		4: "ACTION_REMOVE",
+		5: "ACTION_KEEP",
+	}
+	OperationChange_Action_value = map[string]int32{
+		"ACTION_UNSPECIFIED": 0,
+		"ACTION_ADD":         1,
+		"ACTION_CHANGE":      2,
+		"ACTION_RENAME":      3,
+		"ACTION_REMOVE":      4,
+		"ACTION_KEEP":        5,
+	}
+)
+
+func (x OperationChange_Action) Enum() *OperationChange_Action {
+	p := new(OperationChange_Action)
+	*p = x
+	return p
+}
+
+func (x OperationChange_Action) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OperationChange_Action) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_v1_app_proto_enumTypes[2].Descriptor()
+}
+
+func (OperationChange_Action) Type() protoreflect.EnumType {
+	return &file_sallyport_v1_app_proto_enumTypes[2]
+}
+
+func (x OperationChange_Action) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OperationChange_Action.Descriptor instead.
+func (OperationChange_Action) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_v1_app_proto_rawDescGZIP(), []int{14, 0}
+}
+
 // Something to protect: hosts, where their requests go, and what can be done there.
 type App struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1111,6 +1176,379 @@ func (x *DeleteAppResponse) GetRevision() string {
 	return ""
 }
 
+// Request of ImportOperations.
+type ImportOperationsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `tenants/{tenant}/apps/{app}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// OpenAPI 3.0 or 3.1, in JSON or YAML: one document, for references to elsewhere are refused and never fetched.
+	Document []byte `protobuf:"bytes,2,opt,name=document,proto3" json:"document,omitempty"`
+	// What goes in front of every path, instead of the path of the document's servers: `/v1`, or `/` for nothing.
+	BasePath string `protobuf:"bytes,3,opt,name=base_path,json=basePath,proto3" json:"base_path,omitempty"`
+	// What is taken off every path, behind what goes in front: with `/internal`, `/internal/v1/users` is `/v1/users`.
+	StripPrefix string `protobuf:"bytes,4,opt,name=strip_prefix,json=stripPrefix,proto3" json:"strip_prefix,omitempty"`
+	// Remove the operations of the app that the document does not have. Refused while a rule names one.
+	Prune bool `protobuf:"varint,5,opt,name=prune,proto3" json:"prune,omitempty"`
+	// If set, must be the app's current one.
+	Etag string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Do everything but commit.
+	ValidateOnly bool `protobuf:"varint,7,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// Makes a retry return the first answer, for a day.
+	RequestId     string `protobuf:"bytes,8,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportOperationsRequest) Reset() {
+	*x = ImportOperationsRequest{}
+	mi := &file_sallyport_v1_app_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportOperationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportOperationsRequest) ProtoMessage() {}
+
+func (x *ImportOperationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_app_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportOperationsRequest.ProtoReflect.Descriptor instead.
+func (*ImportOperationsRequest) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_app_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ImportOperationsRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ImportOperationsRequest) GetDocument() []byte {
+	if x != nil {
+		return x.Document
+	}
+	return nil
+}
+
+func (x *ImportOperationsRequest) GetBasePath() string {
+	if x != nil {
+		return x.BasePath
+	}
+	return ""
+}
+
+func (x *ImportOperationsRequest) GetStripPrefix() string {
+	if x != nil {
+		return x.StripPrefix
+	}
+	return ""
+}
+
+func (x *ImportOperationsRequest) GetPrune() bool {
+	if x != nil {
+		return x.Prune
+	}
+	return false
+}
+
+func (x *ImportOperationsRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ImportOperationsRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *ImportOperationsRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// Response of ImportOperations.
+type ImportOperationsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The app as it is now, or would be.
+	App *App `protobuf:"bytes,1,opt,name=app,proto3" json:"app,omitempty"`
+	// What the document is called, and its version.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// See title.
+	Version string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// Operations that are otherwise than they were, and those that the document does not have.
+	Changes []*OperationChange `protobuf:"bytes,4,rep,name=changes,proto3" json:"changes,omitempty"`
+	// How many operations of the document the app had already, as they are.
+	Unchanged int32 `protobuf:"varint,5,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	// What the app does not get, or gets otherwise than one might think.
+	Notes []*ImportNote `protobuf:"bytes,6,rep,name=notes,proto3" json:"notes,omitempty"`
+	// The new revision, or the current one if nothing differs.
+	Revision      string `protobuf:"bytes,7,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportOperationsResponse) Reset() {
+	*x = ImportOperationsResponse{}
+	mi := &file_sallyport_v1_app_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportOperationsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportOperationsResponse) ProtoMessage() {}
+
+func (x *ImportOperationsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_app_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportOperationsResponse.ProtoReflect.Descriptor instead.
+func (*ImportOperationsResponse) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_app_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ImportOperationsResponse) GetApp() *App {
+	if x != nil {
+		return x.App
+	}
+	return nil
+}
+
+func (x *ImportOperationsResponse) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *ImportOperationsResponse) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ImportOperationsResponse) GetChanges() []*OperationChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *ImportOperationsResponse) GetUnchanged() int32 {
+	if x != nil {
+		return x.Unchanged
+	}
+	return 0
+}
+
+func (x *ImportOperationsResponse) GetNotes() []*ImportNote {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *ImportOperationsResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+// What an import makes of one operation.
+type OperationChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What happens.
+	Action OperationChange_Action `protobuf:"varint,1,opt,name=action,proto3,enum=sallyport.v1.OperationChange_Action" json:"action,omitempty"`
+	// As it was; unset if it was not there.
+	Before *Operation `protobuf:"bytes,2,opt,name=before,proto3" json:"before,omitempty"`
+	// As it is; unset if it is removed.
+	After *Operation `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`
+	// Where the document has it; 0 if it does not.
+	Line int32 `protobuf:"varint,4,opt,name=line,proto3" json:"line,omitempty"`
+	// The document calls it deprecated.
+	Deprecated bool `protobuf:"varint,5,opt,name=deprecated,proto3" json:"deprecated,omitempty"`
+	// The document wants no credentials for it. That makes no rule: it is as closed as every operation.
+	Public        bool `protobuf:"varint,6,opt,name=public,proto3" json:"public,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationChange) Reset() {
+	*x = OperationChange{}
+	mi := &file_sallyport_v1_app_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationChange) ProtoMessage() {}
+
+func (x *OperationChange) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_app_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationChange.ProtoReflect.Descriptor instead.
+func (*OperationChange) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_app_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *OperationChange) GetAction() OperationChange_Action {
+	if x != nil {
+		return x.Action
+	}
+	return OperationChange_ACTION_UNSPECIFIED
+}
+
+func (x *OperationChange) GetBefore() *Operation {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *OperationChange) GetAfter() *Operation {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *OperationChange) GetLine() int32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *OperationChange) GetDeprecated() bool {
+	if x != nil {
+		return x.Deprecated
+	}
+	return false
+}
+
+func (x *OperationChange) GetPublic() bool {
+	if x != nil {
+		return x.Public
+	}
+	return false
+}
+
+// Something that an import tells.
+type ImportNote struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Something that the document has and the app does not get, rather than a hint.
+	Warning bool `protobuf:"varint,1,opt,name=warning,proto3" json:"warning,omitempty"`
+	// Where in the document; 0 for the document as a whole.
+	Line int32 `protobuf:"varint,2,opt,name=line,proto3" json:"line,omitempty"`
+	// What it is about, such as `GET /users/{id}`, or empty.
+	Subject string `protobuf:"bytes,3,opt,name=subject,proto3" json:"subject,omitempty"`
+	// A sentence for people.
+	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ImportNote) Reset() {
+	*x = ImportNote{}
+	mi := &file_sallyport_v1_app_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ImportNote) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ImportNote) ProtoMessage() {}
+
+func (x *ImportNote) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_app_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ImportNote.ProtoReflect.Descriptor instead.
+func (*ImportNote) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_app_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ImportNote) GetWarning() bool {
+	if x != nil {
+		return x.Warning
+	}
+	return false
+}
+
+func (x *ImportNote) GetLine() int32 {
+	if x != nil {
+		return x.Line
+	}
+	return 0
+}
+
+func (x *ImportNote) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *ImportNote) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
 var File_sallyport_v1_app_proto protoreflect.FileDescriptor
 
 const file_sallyport_v1_app_proto_rawDesc = "" +
@@ -1206,7 +1644,48 @@ const file_sallyport_v1_app_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\"/\n" +
 	"\x11DeleteAppResponse\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\tR\brevision*r\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision\"\xab\x02\n" +
+	"\x17ImportOperationsRequest\x12\x1b\n" +
+	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12(\n" +
+	"\bdocument\x18\x02 \x01(\fB\f\xbaH\tz\a\x10\x01\x18\x80\x80\x80\x02R\bdocument\x12%\n" +
+	"\tbase_path\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\bbasePath\x12+\n" +
+	"\fstrip_prefix\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\vstripPrefix\x12\x14\n" +
+	"\x05prune\x18\x05 \x01(\bR\x05prune\x12\x12\n" +
+	"\x04etag\x18\x06 \x01(\tR\x04etag\x12#\n" +
+	"\rvalidate_only\x18\a \x01(\bR\fvalidateOnly\x12&\n" +
+	"\n" +
+	"request_id\x18\b \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\"\x92\x02\n" +
+	"\x18ImportOperationsResponse\x12#\n" +
+	"\x03app\x18\x01 \x01(\v2\x11.sallyport.v1.AppR\x03app\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x127\n" +
+	"\achanges\x18\x04 \x03(\v2\x1d.sallyport.v1.OperationChangeR\achanges\x12\x1c\n" +
+	"\tunchanged\x18\x05 \x01(\x05R\tunchanged\x12.\n" +
+	"\x05notes\x18\x06 \x03(\v2\x18.sallyport.v1.ImportNoteR\x05notes\x12\x1a\n" +
+	"\brevision\x18\a \x01(\tR\brevision\"\xf7\x02\n" +
+	"\x0fOperationChange\x12<\n" +
+	"\x06action\x18\x01 \x01(\x0e2$.sallyport.v1.OperationChange.ActionR\x06action\x12/\n" +
+	"\x06before\x18\x02 \x01(\v2\x17.sallyport.v1.OperationR\x06before\x12-\n" +
+	"\x05after\x18\x03 \x01(\v2\x17.sallyport.v1.OperationR\x05after\x12\x12\n" +
+	"\x04line\x18\x04 \x01(\x05R\x04line\x12\x1e\n" +
+	"\n" +
+	"deprecated\x18\x05 \x01(\bR\n" +
+	"deprecated\x12\x16\n" +
+	"\x06public\x18\x06 \x01(\bR\x06public\"z\n" +
+	"\x06Action\x12\x16\n" +
+	"\x12ACTION_UNSPECIFIED\x10\x00\x12\x0e\n" +
+	"\n" +
+	"ACTION_ADD\x10\x01\x12\x11\n" +
+	"\rACTION_CHANGE\x10\x02\x12\x11\n" +
+	"\rACTION_RENAME\x10\x03\x12\x11\n" +
+	"\rACTION_REMOVE\x10\x04\x12\x0f\n" +
+	"\vACTION_KEEP\x10\x05\"n\n" +
+	"\n" +
+	"ImportNote\x12\x18\n" +
+	"\awarning\x18\x01 \x01(\bR\awarning\x12\x12\n" +
+	"\x04line\x18\x02 \x01(\x05R\x04line\x12\x18\n" +
+	"\asubject\x18\x03 \x01(\tR\asubject\x12\x18\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage*r\n" +
 	"\vAccessClass\x12\x1c\n" +
 	"\x18ACCESS_CLASS_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11ACCESS_CLASS_READ\x10\x01\x12\x16\n" +
@@ -1215,14 +1694,15 @@ const file_sallyport_v1_app_proto_rawDesc = "" +
 	"\x15UpstreamAuthorization\x12&\n" +
 	"\"UPSTREAM_AUTHORIZATION_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bUPSTREAM_AUTHORIZATION_PASS\x10\x01\x12 \n" +
-	"\x1cUPSTREAM_AUTHORIZATION_STRIP\x10\x022\xe9\x02\n" +
+	"\x1cUPSTREAM_AUTHORIZATION_STRIP\x10\x022\xcc\x03\n" +
 	"\n" +
 	"AppService\x12=\n" +
 	"\x06GetApp\x12\x1b.sallyport.v1.GetAppRequest\x1a\x11.sallyport.v1.App\"\x03\x90\x02\x01\x12N\n" +
 	"\bListApps\x12\x1d.sallyport.v1.ListAppsRequest\x1a\x1e.sallyport.v1.ListAppsResponse\"\x03\x90\x02\x01\x12>\n" +
 	"\tCreateApp\x12\x1e.sallyport.v1.CreateAppRequest\x1a\x11.sallyport.v1.App\x12>\n" +
 	"\tUpdateApp\x12\x1e.sallyport.v1.UpdateAppRequest\x1a\x11.sallyport.v1.App\x12L\n" +
-	"\tDeleteApp\x12\x1e.sallyport.v1.DeleteAppRequest\x1a\x1f.sallyport.v1.DeleteAppResponseB\xb4\x01\n" +
+	"\tDeleteApp\x12\x1e.sallyport.v1.DeleteAppRequest\x1a\x1f.sallyport.v1.DeleteAppResponse\x12a\n" +
+	"\x10ImportOperations\x12%.sallyport.v1.ImportOperationsRequest\x1a&.sallyport.v1.ImportOperationsResponseB\xb4\x01\n" +
 	"\x10com.sallyport.v1B\bAppProtoP\x01ZEgithub.com/sallyport-iap/sallyport/proto/gen/sallyport/v1;sallyportv1\xa2\x02\x03SXX\xaa\x02\fSallyport.V1\xca\x02\fSallyport\\V1\xe2\x02\x18Sallyport\\V1\\GPBMetadata\xea\x02\rSallyport::V1b\x06proto3"
 
 var (
@@ -1237,64 +1717,77 @@ func file_sallyport_v1_app_proto_rawDescGZIP() []byte {
 	return file_sallyport_v1_app_proto_rawDescData
 }
 
-var file_sallyport_v1_app_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_sallyport_v1_app_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_sallyport_v1_app_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_sallyport_v1_app_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_sallyport_v1_app_proto_goTypes = []any{
-	(AccessClass)(0),              // 0: sallyport.v1.AccessClass
-	(UpstreamAuthorization)(0),    // 1: sallyport.v1.UpstreamAuthorization
-	(*App)(nil),                   // 2: sallyport.v1.App
-	(*Route)(nil),                 // 3: sallyport.v1.Route
-	(*Upstream)(nil),              // 4: sallyport.v1.Upstream
-	(*Operation)(nil),             // 5: sallyport.v1.Operation
-	(*UpstreamIdentity)(nil),      // 6: sallyport.v1.UpstreamIdentity
-	(*GetAppRequest)(nil),         // 7: sallyport.v1.GetAppRequest
-	(*ListAppsRequest)(nil),       // 8: sallyport.v1.ListAppsRequest
-	(*ListAppsResponse)(nil),      // 9: sallyport.v1.ListAppsResponse
-	(*CreateAppRequest)(nil),      // 10: sallyport.v1.CreateAppRequest
-	(*UpdateAppRequest)(nil),      // 11: sallyport.v1.UpdateAppRequest
-	(*DeleteAppRequest)(nil),      // 12: sallyport.v1.DeleteAppRequest
-	(*DeleteAppResponse)(nil),     // 13: sallyport.v1.DeleteAppResponse
-	nil,                           // 14: sallyport.v1.App.LabelsEntry
-	nil,                           // 15: sallyport.v1.App.AnnotationsEntry
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*SessionLimits)(nil),         // 17: sallyport.v1.SessionLimits
-	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
-	(*fieldmaskpb.FieldMask)(nil), // 19: google.protobuf.FieldMask
+	(AccessClass)(0),                 // 0: sallyport.v1.AccessClass
+	(UpstreamAuthorization)(0),       // 1: sallyport.v1.UpstreamAuthorization
+	(OperationChange_Action)(0),      // 2: sallyport.v1.OperationChange.Action
+	(*App)(nil),                      // 3: sallyport.v1.App
+	(*Route)(nil),                    // 4: sallyport.v1.Route
+	(*Upstream)(nil),                 // 5: sallyport.v1.Upstream
+	(*Operation)(nil),                // 6: sallyport.v1.Operation
+	(*UpstreamIdentity)(nil),         // 7: sallyport.v1.UpstreamIdentity
+	(*GetAppRequest)(nil),            // 8: sallyport.v1.GetAppRequest
+	(*ListAppsRequest)(nil),          // 9: sallyport.v1.ListAppsRequest
+	(*ListAppsResponse)(nil),         // 10: sallyport.v1.ListAppsResponse
+	(*CreateAppRequest)(nil),         // 11: sallyport.v1.CreateAppRequest
+	(*UpdateAppRequest)(nil),         // 12: sallyport.v1.UpdateAppRequest
+	(*DeleteAppRequest)(nil),         // 13: sallyport.v1.DeleteAppRequest
+	(*DeleteAppResponse)(nil),        // 14: sallyport.v1.DeleteAppResponse
+	(*ImportOperationsRequest)(nil),  // 15: sallyport.v1.ImportOperationsRequest
+	(*ImportOperationsResponse)(nil), // 16: sallyport.v1.ImportOperationsResponse
+	(*OperationChange)(nil),          // 17: sallyport.v1.OperationChange
+	(*ImportNote)(nil),               // 18: sallyport.v1.ImportNote
+	nil,                              // 19: sallyport.v1.App.LabelsEntry
+	nil,                              // 20: sallyport.v1.App.AnnotationsEntry
+	(*timestamppb.Timestamp)(nil),    // 21: google.protobuf.Timestamp
+	(*SessionLimits)(nil),            // 22: sallyport.v1.SessionLimits
+	(*durationpb.Duration)(nil),      // 23: google.protobuf.Duration
+	(*fieldmaskpb.FieldMask)(nil),    // 24: google.protobuf.FieldMask
 }
 var file_sallyport_v1_app_proto_depIdxs = []int32{
-	16, // 0: sallyport.v1.App.create_time:type_name -> google.protobuf.Timestamp
-	16, // 1: sallyport.v1.App.update_time:type_name -> google.protobuf.Timestamp
-	14, // 2: sallyport.v1.App.labels:type_name -> sallyport.v1.App.LabelsEntry
-	15, // 3: sallyport.v1.App.annotations:type_name -> sallyport.v1.App.AnnotationsEntry
-	3,  // 4: sallyport.v1.App.routes:type_name -> sallyport.v1.Route
-	5,  // 5: sallyport.v1.App.operations:type_name -> sallyport.v1.Operation
-	6,  // 6: sallyport.v1.App.upstream_identity:type_name -> sallyport.v1.UpstreamIdentity
+	21, // 0: sallyport.v1.App.create_time:type_name -> google.protobuf.Timestamp
+	21, // 1: sallyport.v1.App.update_time:type_name -> google.protobuf.Timestamp
+	19, // 2: sallyport.v1.App.labels:type_name -> sallyport.v1.App.LabelsEntry
+	20, // 3: sallyport.v1.App.annotations:type_name -> sallyport.v1.App.AnnotationsEntry
+	4,  // 4: sallyport.v1.App.routes:type_name -> sallyport.v1.Route
+	6,  // 5: sallyport.v1.App.operations:type_name -> sallyport.v1.Operation
+	7,  // 6: sallyport.v1.App.upstream_identity:type_name -> sallyport.v1.UpstreamIdentity
 	1,  // 7: sallyport.v1.App.upstream_authorization:type_name -> sallyport.v1.UpstreamAuthorization
-	17, // 8: sallyport.v1.App.session:type_name -> sallyport.v1.SessionLimits
-	18, // 9: sallyport.v1.App.max_staleness:type_name -> google.protobuf.Duration
-	18, // 10: sallyport.v1.App.session_store_grace:type_name -> google.protobuf.Duration
-	4,  // 11: sallyport.v1.Route.upstreams:type_name -> sallyport.v1.Upstream
-	18, // 12: sallyport.v1.Route.timeout:type_name -> google.protobuf.Duration
+	22, // 8: sallyport.v1.App.session:type_name -> sallyport.v1.SessionLimits
+	23, // 9: sallyport.v1.App.max_staleness:type_name -> google.protobuf.Duration
+	23, // 10: sallyport.v1.App.session_store_grace:type_name -> google.protobuf.Duration
+	5,  // 11: sallyport.v1.Route.upstreams:type_name -> sallyport.v1.Upstream
+	23, // 12: sallyport.v1.Route.timeout:type_name -> google.protobuf.Duration
 	0,  // 13: sallyport.v1.Operation.access:type_name -> sallyport.v1.AccessClass
-	2,  // 14: sallyport.v1.ListAppsResponse.apps:type_name -> sallyport.v1.App
-	2,  // 15: sallyport.v1.CreateAppRequest.app:type_name -> sallyport.v1.App
-	2,  // 16: sallyport.v1.UpdateAppRequest.app:type_name -> sallyport.v1.App
-	19, // 17: sallyport.v1.UpdateAppRequest.update_mask:type_name -> google.protobuf.FieldMask
-	7,  // 18: sallyport.v1.AppService.GetApp:input_type -> sallyport.v1.GetAppRequest
-	8,  // 19: sallyport.v1.AppService.ListApps:input_type -> sallyport.v1.ListAppsRequest
-	10, // 20: sallyport.v1.AppService.CreateApp:input_type -> sallyport.v1.CreateAppRequest
-	11, // 21: sallyport.v1.AppService.UpdateApp:input_type -> sallyport.v1.UpdateAppRequest
-	12, // 22: sallyport.v1.AppService.DeleteApp:input_type -> sallyport.v1.DeleteAppRequest
-	2,  // 23: sallyport.v1.AppService.GetApp:output_type -> sallyport.v1.App
-	9,  // 24: sallyport.v1.AppService.ListApps:output_type -> sallyport.v1.ListAppsResponse
-	2,  // 25: sallyport.v1.AppService.CreateApp:output_type -> sallyport.v1.App
-	2,  // 26: sallyport.v1.AppService.UpdateApp:output_type -> sallyport.v1.App
-	13, // 27: sallyport.v1.AppService.DeleteApp:output_type -> sallyport.v1.DeleteAppResponse
-	23, // [23:28] is the sub-list for method output_type
-	18, // [18:23] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	3,  // 14: sallyport.v1.ListAppsResponse.apps:type_name -> sallyport.v1.App
+	3,  // 15: sallyport.v1.CreateAppRequest.app:type_name -> sallyport.v1.App
+	3,  // 16: sallyport.v1.UpdateAppRequest.app:type_name -> sallyport.v1.App
+	24, // 17: sallyport.v1.UpdateAppRequest.update_mask:type_name -> google.protobuf.FieldMask
+	3,  // 18: sallyport.v1.ImportOperationsResponse.app:type_name -> sallyport.v1.App
+	17, // 19: sallyport.v1.ImportOperationsResponse.changes:type_name -> sallyport.v1.OperationChange
+	18, // 20: sallyport.v1.ImportOperationsResponse.notes:type_name -> sallyport.v1.ImportNote
+	2,  // 21: sallyport.v1.OperationChange.action:type_name -> sallyport.v1.OperationChange.Action
+	6,  // 22: sallyport.v1.OperationChange.before:type_name -> sallyport.v1.Operation
+	6,  // 23: sallyport.v1.OperationChange.after:type_name -> sallyport.v1.Operation
+	8,  // 24: sallyport.v1.AppService.GetApp:input_type -> sallyport.v1.GetAppRequest
+	9,  // 25: sallyport.v1.AppService.ListApps:input_type -> sallyport.v1.ListAppsRequest
+	11, // 26: sallyport.v1.AppService.CreateApp:input_type -> sallyport.v1.CreateAppRequest
+	12, // 27: sallyport.v1.AppService.UpdateApp:input_type -> sallyport.v1.UpdateAppRequest
+	13, // 28: sallyport.v1.AppService.DeleteApp:input_type -> sallyport.v1.DeleteAppRequest
+	15, // 29: sallyport.v1.AppService.ImportOperations:input_type -> sallyport.v1.ImportOperationsRequest
+	3,  // 30: sallyport.v1.AppService.GetApp:output_type -> sallyport.v1.App
+	10, // 31: sallyport.v1.AppService.ListApps:output_type -> sallyport.v1.ListAppsResponse
+	3,  // 32: sallyport.v1.AppService.CreateApp:output_type -> sallyport.v1.App
+	3,  // 33: sallyport.v1.AppService.UpdateApp:output_type -> sallyport.v1.App
+	14, // 34: sallyport.v1.AppService.DeleteApp:output_type -> sallyport.v1.DeleteAppResponse
+	16, // 35: sallyport.v1.AppService.ImportOperations:output_type -> sallyport.v1.ImportOperationsResponse
+	30, // [30:36] is the sub-list for method output_type
+	24, // [24:30] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_v1_app_proto_init() }
@@ -1308,8 +1801,8 @@ func file_sallyport_v1_app_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_v1_app_proto_rawDesc), len(file_sallyport_v1_app_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   14,
+			NumEnums:      3,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -43,6 +43,9 @@ const (
 	AppServiceUpdateAppProcedure = "/sallyport.v1.AppService/UpdateApp"
 	// AppServiceDeleteAppProcedure is the fully-qualified name of the AppService's DeleteApp RPC.
 	AppServiceDeleteAppProcedure = "/sallyport.v1.AppService/DeleteApp"
+	// AppServiceImportOperationsProcedure is the fully-qualified name of the AppService's
+	// ImportOperations RPC.
+	AppServiceImportOperationsProcedure = "/sallyport.v1.AppService/ImportOperations"
 )
 
 // AppServiceClient is a client for the sallyport.v1.AppService service.
@@ -57,6 +60,8 @@ type AppServiceClient interface {
 	UpdateApp(context.Context, *v1.UpdateAppRequest) (*v1.App, error)
 	// Deletes one; refused while something refers to it.
 	DeleteApp(context.Context, *v1.DeleteAppRequest) (*v1.DeleteAppResponse, error)
+	// Makes an app's operations those of an OpenAPI document.
+	ImportOperations(context.Context, *v1.ImportOperationsRequest) (*v1.ImportOperationsResponse, error)
 }
 
 // NewAppServiceClient constructs a client for the sallyport.v1.AppService service. By default, it
@@ -102,16 +107,23 @@ func NewAppServiceClient(httpClient connect.HTTPClient, baseURL string, opts ...
 			connect.WithSchema(appServiceMethods.ByName("DeleteApp")),
 			connect.WithClientOptions(opts...),
 		),
+		importOperations: connect.NewClient[v1.ImportOperationsRequest, v1.ImportOperationsResponse](
+			httpClient,
+			baseURL+AppServiceImportOperationsProcedure,
+			connect.WithSchema(appServiceMethods.ByName("ImportOperations")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
 // appServiceClient implements AppServiceClient.
 type appServiceClient struct {
-	getApp    *connect.Client[v1.GetAppRequest, v1.App]
-	listApps  *connect.Client[v1.ListAppsRequest, v1.ListAppsResponse]
-	createApp *connect.Client[v1.CreateAppRequest, v1.App]
-	updateApp *connect.Client[v1.UpdateAppRequest, v1.App]
-	deleteApp *connect.Client[v1.DeleteAppRequest, v1.DeleteAppResponse]
+	getApp           *connect.Client[v1.GetAppRequest, v1.App]
+	listApps         *connect.Client[v1.ListAppsRequest, v1.ListAppsResponse]
+	createApp        *connect.Client[v1.CreateAppRequest, v1.App]
+	updateApp        *connect.Client[v1.UpdateAppRequest, v1.App]
+	deleteApp        *connect.Client[v1.DeleteAppRequest, v1.DeleteAppResponse]
+	importOperations *connect.Client[v1.ImportOperationsRequest, v1.ImportOperationsResponse]
 }
 
 // GetApp calls sallyport.v1.AppService.GetApp.
@@ -159,6 +171,15 @@ func (c *appServiceClient) DeleteApp(ctx context.Context, req *v1.DeleteAppReque
 	return nil, err
 }
 
+// ImportOperations calls sallyport.v1.AppService.ImportOperations.
+func (c *appServiceClient) ImportOperations(ctx context.Context, req *v1.ImportOperationsRequest) (*v1.ImportOperationsResponse, error) {
+	response, err := c.importOperations.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // AppServiceHandler is an implementation of the sallyport.v1.AppService service.
 type AppServiceHandler interface {
 	// Returns one.
@@ -171,6 +192,8 @@ type AppServiceHandler interface {
 	UpdateApp(context.Context, *v1.UpdateAppRequest) (*v1.App, error)
 	// Deletes one; refused while something refers to it.
 	DeleteApp(context.Context, *v1.DeleteAppRequest) (*v1.DeleteAppResponse, error)
+	// Makes an app's operations those of an OpenAPI document.
+	ImportOperations(context.Context, *v1.ImportOperationsRequest) (*v1.ImportOperationsResponse, error)
 }
 
 // NewAppServiceHandler builds an HTTP handler from the service implementation. It returns the path
@@ -212,6 +235,12 @@ func NewAppServiceHandler(svc AppServiceHandler, opts ...connect.HandlerOption) 
 		connect.WithSchema(appServiceMethods.ByName("DeleteApp")),
 		connect.WithHandlerOptions(opts...),
 	)
+	appServiceImportOperationsHandler := connect.NewUnaryHandlerSimple(
+		AppServiceImportOperationsProcedure,
+		svc.ImportOperations,
+		connect.WithSchema(appServiceMethods.ByName("ImportOperations")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/sallyport.v1.AppService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AppServiceGetAppProcedure:
@@ -224,6 +253,8 @@ func NewAppServiceHandler(svc AppServiceHandler, opts ...connect.HandlerOption) 
 			appServiceUpdateAppHandler.ServeHTTP(w, r)
 		case AppServiceDeleteAppProcedure:
 			appServiceDeleteAppHandler.ServeHTTP(w, r)
+		case AppServiceImportOperationsProcedure:
+			appServiceImportOperationsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -251,4 +282,8 @@ func (UnimplementedAppServiceHandler) UpdateApp(context.Context, *v1.UpdateAppRe
 
 func (UnimplementedAppServiceHandler) DeleteApp(context.Context, *v1.DeleteAppRequest) (*v1.DeleteAppResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("sallyport.v1.AppService.DeleteApp is not implemented"))
+}
+
+func (UnimplementedAppServiceHandler) ImportOperations(context.Context, *v1.ImportOperationsRequest) (*v1.ImportOperationsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("sallyport.v1.AppService.ImportOperations is not implemented"))
 }
