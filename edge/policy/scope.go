@@ -93,8 +93,8 @@ func (c *compiler) providerNamed(id string, at problem.Path, field string, i int
 	return c.who.Atom(who.Provider(id)), true
 }
 
-func (c *compiler) appNamed(id string, at problem.Path, field string, i int) bool {
-	return c.named(problem.Place{Kind: problem.App, ID: id}, c.app(id) != nil, at, field, i)
+func (c *compiler) appNamed(id string, at problem.Path, field string, i int) {
+	c.named(problem.Place{Kind: problem.App, ID: id}, c.app(id) != nil, at, field, i)
 }
 
 func (c *compiler) roleNamed(id string, at problem.Path, field string, i int) (*role, bool) {

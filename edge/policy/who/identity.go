@@ -3,6 +3,7 @@ package who
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/truth"
 )
@@ -79,17 +80,19 @@ func (id *Identity) vouched() truth.Value {
 	return truth.Unknown
 }
 
-// CanonicalEmail returns the one form in which addresses are compared: lower
-// case, ASCII domain. It is false for what is not an address.
+// CanonicalEmail returns the one form in which addresses are compared: ASCII
+// letters in lower case, and an ASCII domain. It is false for what is not an
+// address. Other letters stay as they are: Unicode's lower case of the Kelvin
+// sign is k, and somebody else's address.
 func CanonicalEmail(s string) (string, bool) {
 	local, domain, ok := strings.Cut(s, "@")
-	if !ok || local == "" || len(s) > 254 || strings.ContainsFunc(local, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+	if !ok || local == "" || len(s) > 254 || !utf8.ValidString(s) || strings.ContainsFunc(local, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return "", false
 	}
 	if _, ok := CanonicalDomain(domain); !ok {
 		return "", false
 	}
-	return strings.ToLower(s), true
+	return lower(s), true
 }
 
 // CanonicalDomain returns a domain in lower case. It is false for what is not one:
@@ -105,5 +108,14 @@ func CanonicalDomain(s string) (string, bool) {
 			return "", false
 		}
 	}
-	return strings.ToLower(s), true
+	return lower(s), true
+}
+
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
 }
