@@ -84,9 +84,9 @@ bench: ## Run the benchmarks (PKG=./edge/policy)
 	@go run ./cmd/internal/testservices -- go test -run '^$$' -bench . -benchmem $(PKG)
 
 .PHONY: bench-policy
-bench-policy: ## Time decisions, and the same ones by cedar-go and OPA, once all three are shown to decide alike
-	@go test ./edge/policy/... -run '^$$' -bench . -benchmem -timeout 0
-	@cd bench/policy && go test -count 1 -v -run '^TestPeersAgree$$' -timeout 0 . && go test -run '^$$' -bench . -timeout 0 .
+bench-policy: ## Time decisions, and the same ones by cedar-go and OPA, once all three are shown to decide alike (COUNT=10, for benchstat)
+	@go test ./edge/policy/... -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 0
+	@cd bench/policy && go test -count 1 -v -run '^TestPeersAgree$$' -timeout 0 . && go test -run '^$$' -bench . -count $(COUNT) -timeout 0 .
 
 .PHONY: lint
 lint: lint-proto lint-go ## Run the linters

@@ -46,18 +46,18 @@ func TestResolve(t *testing.T) {
 		groups []string
 		text   string
 	}{
-		"a stranger":         {Identity{}, truth.False, nil, "a stranger"},
-		"a machine":          {Identity{Kind: Machine, ServiceAccount: "ci"}, truth.True, []string{"all"}, "the service account ci"},
-		"another machine":    {Identity{Kind: Machine, ServiceAccount: "cron"}, truth.False, nil, "the service account cron"},
-		"by claim":           {with(func(id *Identity) { id.Groups = []string{"t", "u"} }), truth.True, []string{"all", "team"}, "a person without an address"},
-		"without the claim":  {with(func(id *Identity) { id.Groups = []string{"u"} }), truth.False, nil, "a person without an address"},
-		"perhaps with it":    {with(func(id *Identity) { id.GroupsComplete = false }), truth.Unknown, nil, "a person without an address"},
-		"surely without it":  {with(func(id *Identity) { id.GroupsComplete, id.GroupsAbsent = false, []string{"t"} }), truth.False, nil, "a person without an address"},
-		"of no provider":     {with(func(id *Identity) { id.IDP = "" }), truth.Unknown, nil, "a person without an address"},
-		"by membership":      {with(func(id *Identity) { id.Email = "eve@X.test" }), truth.True, []string{"all", "team"}, "eve@x.test"},
-		"perhaps a member":   {with(func(id *Identity) { id.Email, id.EmailVerified = "eve@x.test", false }), truth.Unknown, nil, "eve@x.test (an address that nobody vouches for)"},
-		"somebody else":      {with(func(id *Identity) { id.Email = "bob@x.test" }), truth.False, nil, "bob@x.test"},
-		"with an odd adress": {with(func(id *Identity) { id.Email = "eve" }), truth.False, nil, "eve (an address that nobody vouches for)"},
+		"a stranger":          {Identity{}, truth.False, nil, "a stranger"},
+		"a machine":           {Identity{Kind: Machine, ServiceAccount: "ci"}, truth.True, []string{"all"}, "the service account ci"},
+		"another machine":     {Identity{Kind: Machine, ServiceAccount: "cron"}, truth.False, nil, "the service account cron"},
+		"by claim":            {with(func(id *Identity) { id.Groups = []string{"t", "u"} }), truth.True, []string{"all", "team"}, "a person without an address"},
+		"without the claim":   {with(func(id *Identity) { id.Groups = []string{"u"} }), truth.False, nil, "a person without an address"},
+		"perhaps with it":     {with(func(id *Identity) { id.GroupsComplete = false }), truth.Unknown, nil, "a person without an address"},
+		"surely without it":   {with(func(id *Identity) { id.GroupsComplete, id.GroupsAbsent = false, []string{"t"} }), truth.False, nil, "a person without an address"},
+		"of no provider":      {with(func(id *Identity) { id.IDP = "" }), truth.Unknown, nil, "a person without an address"},
+		"by membership":       {with(func(id *Identity) { id.Email = "eve@X.test" }), truth.True, []string{"all", "team"}, "eve@x.test"},
+		"perhaps a member":    {with(func(id *Identity) { id.Email, id.EmailVerified = "eve@x.test", false }), truth.Unknown, nil, "eve@x.test (an address that nobody vouches for)"},
+		"somebody else":       {with(func(id *Identity) { id.Email = "bob@x.test" }), truth.False, nil, "bob@x.test"},
+		"with an odd address": {with(func(id *Identity) { id.Email = "eve" }), truth.False, nil, "eve (an address that nobody vouches for)"},
 	} {
 		p := d.Resolve(test.id)
 		if got := p.In("all"); got != test.in {
