@@ -27,6 +27,9 @@ FUZZTIME ?= 3s
 N ?= 1000000
 SEED ?= 1
 
+# How often `make bench-policy` runs each benchmark.
+COUNT ?= 1
+
 .PHONY: help
 help: ## Show this list
 	@awk -F ':.*## ' '/^##@/ { print substr($$0, 5) ":" } /^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -2,24 +2,36 @@ package clause
 
 import (
 	"cmp"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/problem"
 	"github.com/sallyport-iap/sallyport/edge/policy/truth"
 )
 
-// network is "source_cidrs": ranges that do not overlap, in order.
+// network is "source_cidrs": ranges that do not overlap, in order. An address is
+// never in a range of the other family.
 type network struct {
-	ranges []addressRange
+	v4, v6 []span
 	text   []string
 }
 
-type addressRange struct{ first, last netip.Addr }
+// span is from one address to another, both of which are in it.
+type span struct{ first, last key }
+
+// key is an address as a number.
+type key struct{ high, low uint64 }
+
+func keyOf(a netip.Addr) key {
+	bytes := a.As16()
+	return key{binary.BigEndian.Uint64(bytes[:8]), binary.BigEndian.Uint64(bytes[8:])}
+}
+
+func (k key) compare(o key) int { return cmp.Or(cmp.Compare(k.high, o.high), cmp.Compare(k.low, o.low)) }
 
 func (c *network) eval(f *Facts) truth.Value {
 	if !f.SourceIP.IsValid() {
@@ -28,11 +40,21 @@ func (c *network) eval(f *Facts) truth.Value {
 	return truth.Of(c.contains(normalAddress(f.SourceIP)))
 }
 
-// contains never matches an address against a range of the other family: all
-// IPv4 addresses sort before all IPv6 addresses.
 func (c *network) contains(a netip.Addr) bool {
-	i := sort.Search(len(c.ranges), func(i int) bool { return a.Less(c.ranges[i].first) })
-	return i > 0 && a.Compare(c.ranges[i-1].last) <= 0
+	list := c.v6
+	if a.Is4() {
+		list = c.v4
+	}
+	k := keyOf(a)
+	from, to := 0, len(list) // the ranges before from begin at k or before it, those from to on after it
+	for from < to {
+		if middle := (from + to) / 2; list[middle].first.compare(k) <= 0 {
+			from = middle + 1
+		} else {
+			to = middle
+		}
+	}
+	return from > 0 && k.compare(list[from-1].last) <= 0
 }
 
 func (*network) Field() string    { return "conditions.source_cidrs" }
@@ -50,40 +72,45 @@ func (c *Compiler) networks(list []string, at problem.Path) Clause {
 	if !c.Problems.Length(at, field, list, MaxNetworks) || len(list) == 0 {
 		return nil
 	}
-	prefixes := make([]netip.Prefix, 0, len(list))
+	var v4, v6 []netip.Prefix
 	for i, text := range list {
 		p, suggestion, err := parseNetwork(text)
 		if err != nil {
 			c.Problems.Suggest(at, problem.Item(field, i), suggestion, "%s", err)
 			continue
 		}
-		prefixes = append(prefixes, p)
+		if p.Addr().Is4() {
+			v4 = append(v4, p)
+		} else {
+			v6 = append(v6, p)
+		}
 	}
-	return &network{text: list, ranges: newRanges(prefixes)}
+	return &network{text: list, v4: spans(v4), v6: spans(v6)}
 }
 
-func newRanges(prefixes []netip.Prefix) []addressRange {
+func spans(prefixes []netip.Prefix) []span {
 	slices.SortFunc(prefixes, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
-	ranges := make([]addressRange, 0, len(prefixes))
+	list := make([]span, 0, len(prefixes))
 	for _, p := range prefixes {
+		s := spanOf(p)
 		// Prefixes nest or are apart; the wider of two sorts first.
-		if n := len(ranges); n > 0 && p.Addr().Compare(ranges[n-1].last) <= 0 {
-			continue
+		if n := len(list); n == 0 || s.first.compare(list[n-1].last) > 0 {
+			list = append(list, s)
 		}
-		ranges = append(ranges, addressRange{first: p.Addr(), last: lastAddress(p)})
 	}
-	return slices.Clip(ranges)
+	return slices.Clip(list)
 }
 
-func lastAddress(p netip.Prefix) netip.Addr {
-	bytes := p.Addr().AsSlice()
-	for bit := p.Bits(); bit < len(bytes)*8; bit++ {
-		bytes[bit/8] |= 1 << (7 - bit%8)
+func spanOf(p netip.Prefix) span {
+	first := keyOf(p.Addr())
+	last, free := first, p.Addr().BitLen()-p.Bits()
+	last.low |= 1<<min(free, 64) - 1
+	if free > 64 {
+		last.high |= 1<<(free-64) - 1
 	}
-	last, _ := netip.AddrFromSlice(bytes)
-	return last
+	return span{first, last}
 }
 
 // normalAddress makes an IPv4 address of one that came mapped into IPv6, and
