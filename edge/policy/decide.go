@@ -95,7 +95,7 @@ func (op *operation) decide(f *facts) (d Decision, step int) {
 func (f *facts) allow(r *rule) Decision {
 	d := Decision{Outcome: Allow, Reason: AllowRule, ValidUntil: f.Until()}
 	switch {
-	case r.unit.grant != nil:
+	case r.granted:
 		d.Reason = AllowGrant
 	case r.public:
 		d.Reason = AllowPublic
@@ -118,7 +118,7 @@ func (f *facts) stepUp(way *stepUp) Decision {
 }
 
 func (d Decision) by(r *rule) Decision {
-	if r.unit.grant != nil {
+	if r.granted {
 		d.Grant = r.id
 		return d
 	}

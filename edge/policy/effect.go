@@ -8,7 +8,7 @@ import "github.com/sallyport-iap/sallyport/edge/policy/clause"
 // denied returns the first DENY that counts: none of its clauses is false.
 func (c *candidates) denied(f *facts) *rule {
 	for r := c.next(denies); r != nil; r = c.next(denies) {
-		if r.inScope(f) && clause.Hold(r.Lasting(), &f.Facts) != False && clause.Hold(r.SignIn(), &f.Facts) != False && clause.Hold(r.StepUp(), &f.Facts) != False {
+		if r.inScope(f) && clause.Hold(r.All(), &f.Facts) != False {
 			return r
 		}
 	}

@@ -72,7 +72,7 @@ func (p *Program) Explain(appID string, r *Request) *Explanation {
 
 func (e *Explanation) verdict(a *app, r *rule) RuleVerdict {
 	v := RuleVerdict{Effect: r.src.Effect, Mode: Enforced, Description: r.src.Description, Scope: True, Requirement: True}
-	if r.unit.grant != nil {
+	if r.granted {
 		v.Grant = r.id
 	} else {
 		v.Policy, v.Rule, v.GuardRail = r.policy, r.id, r.unit.rail()
@@ -93,9 +93,9 @@ func (e *Explanation) verdict(a *app, r *rule) RuleVerdict {
 		v.Exemption = id
 		add(&v.Scope, c)
 	}
-	for _, c := range r.All() {
+	for _, c := range r.ByField() {
 		field := c.Field()
-		if r.unit.grant != nil {
+		if r.granted {
 			field = strings.TrimPrefix(field, "conditions.")
 		}
 		add(&v.Requirement, ClauseVerdict{Field: field, Truth: clause.Eval(c, &e.facts.Facts), Wanted: c.Wanted(), Seen: c.Seen(&e.facts.Facts)})

@@ -187,7 +187,7 @@ func TestLimits(t *testing.T) {
 			}
 			t.Logf("%v, %d problems", took, len(problems))
 			// Many times what it takes here, and a small part of what it takes without the limit.
-			if took > 20*time.Second {
+			if took > time.Minute {
 				t.Errorf("it took %v", took)
 			}
 		})

@@ -18,6 +18,7 @@ type rule struct {
 	clause.Requirement
 	effect     effect
 	public     bool        // it names anyone
+	granted    bool        // it is a grant's
 	exemptions []exemption // of a guard-rail
 
 	unit       *unit
@@ -88,7 +89,7 @@ func (c *compiler) rule(u *unit, src *Rule, at problem.Path, missing map[string]
 
 // scope compiles who does what.
 func (c *compiler) scope(u *unit, src *Rule, at problem.Path, missing map[string]bool) *rule {
-	r := &rule{policy: u.ID, id: src.ID, remediation: src.Remediation, effect: effectOf(src.Effect), exemptions: u.exemptions, unit: u, src: src}
+	r := &rule{policy: u.ID, id: src.ID, remediation: src.Remediation, effect: effectOf(src.Effect), granted: u.grant != nil, exemptions: u.exemptions, unit: u, src: src}
 	r.principals = c.principals(src.Principals, at)
 	r.public = slices.Contains(r.principals, who.Anyone)
 	r.picks = c.picks(src.Roles, src.Operations, at)

@@ -89,8 +89,11 @@ func (q *Requirement) SignIn() []Clause { return q.all[q.firstSignIn:q.firstStep
 // sign-in.
 func (q *Requirement) StepUp() []Clause { return q.all[q.firstStepUp:] }
 
-// All returns all of them, in the order of their fields.
-func (q *Requirement) All() []Clause {
+// All are all of them.
+func (q *Requirement) All() []Clause { return q.all }
+
+// ByField returns all of them, in the order of their fields.
+func (q *Requirement) ByField() []Clause {
 	list := slices.Clone(q.all)
 	slices.SortStableFunc(list, func(a, b Clause) int { return slices.Index(fields, a.Field()) - slices.Index(fields, b.Field()) })
 	return list

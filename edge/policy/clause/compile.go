@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sallyport-iap/sallyport/edge/policy/expression"
 	"github.com/sallyport-iap/sallyport/edge/policy/problem"
 	"github.com/sallyport-iap/sallyport/edge/policy/who"
 	"github.com/sallyport-iap/sallyport/edge/policy/window"
@@ -57,11 +58,13 @@ type Compiler struct {
 	// Provider and Group resolve an id, an item of a field (or, at -1, all of it),
 	// or add a problem.
 	Provider, Group func(id string, at problem.Path, field string, i int) (who.Atom, bool)
+
+	expressions map[string]*expression.Expression // those that were compiled before: many rules say the same
 }
 
-// Requirement compiles conditions and an expression, "" being none. What has a
+// Requirement compiles conditions and the text of an expression, "" being none. What has a
 // problem is left out.
-func (c *Compiler) Requirement(s *Conditions, expression string, at problem.Path) Requirement {
+func (c *Compiler) Requirement(s *Conditions, text string, at problem.Path) Requirement {
 	return requirement([]Clause{
 		c.networks(s.SourceCIDRs, at),
 		c.countries(s.Countries, at),
@@ -69,7 +72,7 @@ func (c *Compiler) Requirement(s *Conditions, expression string, at problem.Path
 		c.notBefore(s.NotBefore),
 		c.notAfter(s.NotBefore, s.NotAfter, at, "conditions.not_after"),
 		c.device(s.Device, at),
-		c.expression(expression, at),
+		c.expression(text, at),
 	}, []Clause{
 		c.providers(s.IDPs, at),
 		c.members(s.MembersOf, at),

@@ -54,12 +54,20 @@ func (c *Compiler) expression(text string, at problem.Path) Clause {
 	if text == "" {
 		return nil
 	}
-	compiled, issues := expression.Compile(text)
-	for _, issue := range issues {
-		c.reportIssue(at, field, issue)
-	}
-	if len(issues) > 0 {
-		return nil
+	compiled := c.expressions[text]
+	if compiled == nil {
+		var issues []expression.Issue
+		compiled, issues = expression.Compile(text)
+		for _, issue := range issues {
+			c.reportIssue(at, field, issue)
+		}
+		if len(issues) > 0 {
+			return nil
+		}
+		if c.expressions == nil {
+			c.expressions = map[string]*expression.Expression{}
+		}
+		c.expressions[text] = compiled
 	}
 	for _, id := range compiled.Groups() {
 		c.Group(id, at, field, -1)

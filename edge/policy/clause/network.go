@@ -31,7 +31,9 @@ func keyOf(a netip.Addr) key {
 	return key{binary.BigEndian.Uint64(bytes[:8]), binary.BigEndian.Uint64(bytes[8:])}
 }
 
-func (k key) compare(o key) int { return cmp.Or(cmp.Compare(k.high, o.high), cmp.Compare(k.low, o.low)) }
+func (k key) compare(o key) int {
+	return cmp.Or(cmp.Compare(k.high, o.high), cmp.Compare(k.low, o.low))
+}
 
 func (c *network) eval(f *Facts) truth.Value {
 	if !f.SourceIP.IsValid() {
