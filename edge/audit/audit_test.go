@@ -269,3 +269,46 @@ func TestTenantThatLeft(t *testing.T) {
 		stop()
 	})
 }
+
+// A tenant that left the pool and came back goes on counting: a number that was given stands for one record for ever, and
+// the control plane takes what comes under it again for a repetition.
+func TestTenantThatComesBack(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := &receiver{refuse: map[string]bool{}}
+		l := newLog(r)
+		stop := running(t, l)
+		serve := func(served bool) {
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.refuse["acme"] = !served
+		}
+		end := func(sid string) (bool, error) {
+			l.Session("acme", &edgev1.SessionEvent{Kind: edgev1.SessionEventKind_SESSION_EVENT_KIND_ENDED, Sid: sid})
+			return l.reportNow(t, "acme")
+		}
+		for i := range 3 {
+			l.Access("acme", access(fmt.Sprint("before-", i), "ALLOW"))
+		}
+		if everywhere, err := end("s_1"); !everywhere || err != nil {
+			t.Errorf("got %v, %v", everywhere, err)
+		}
+		serve(false)
+		l.Access("acme", access("away", "ALLOW"))
+		if everywhere, err := end("s_2"); everywhere || err == nil {
+			t.Errorf("an end that nobody takes: %v, %v", everywhere, err)
+		}
+		serve(true)
+		l.Access("acme", access("after", "ALLOW"))
+		time.Sleep(time.Minute)
+		if everywhere, err := end("s_3"); !everywhere || err != nil {
+			t.Errorf("after it came back: %v, %v", everywhere, err)
+		}
+		stop()
+		if lost := whole(t, r.of("acme")); lost != 2 || len(r.of("acme")) != 7 {
+			t.Errorf("%d stored, %d lost", len(r.of("acme")), lost)
+		}
+	})
+}

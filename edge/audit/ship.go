@@ -84,7 +84,7 @@ func (l *Log) ship(ctx context.Context) error {
 
 var (
 	errNoProgress = errors.New("the control plane stored nothing")
-	errLostEnd    = errors.New("there was no room for the end of a session")
+	errLostEnd    = errors.New("the end of a session was lost before it was delivered")
 )
 
 // flush sends until nothing is left, or something fails.
@@ -165,7 +165,7 @@ func (l *Log) send(ctx context.Context, request *edgev1.ReportRequest) error {
 
 // ReportNow delivers what a tenant has, ends of sessions included, and returns the urgent revision that says so everywhere
 // and whether every edge already enforces it. It returns an error if that is not known when ctx ends, and the records are
-// kept; or if there was no room for an end.
+// kept; or if an end was lost.
 func (l *Log) ReportNow(ctx context.Context, tenantUID string) (urgent int64, enforced bool, err error) {
 	l.mu.Lock()
 	l.collect()
@@ -181,6 +181,7 @@ func (l *Log) ReportNow(ctx context.Context, tenantUID string) (urgent int64, en
 		l.mu.Lock()
 		if len(s.records) == 0 || s.records[0].GetSeq() > until {
 			urgent, enforced = s.urgent, s.enforced
+			lost = lost || s.lostEnd > s.acked // meanwhile, as nobody serves the tenant
 			l.mu.Unlock()
 			if lost {
 				return 0, false, errLostEnd

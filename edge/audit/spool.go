@@ -20,7 +20,8 @@ type spool struct {
 	held      int   // bytes that may be evicted
 	sent      int64 // numbers up to this one may be stored already
 	acked     int64 // numbers up to this one are
-	lostEnd   int64 // the last end of a session that did not fit
+	lostEnd   int64 // the last end of a session that did not fit, or was dropped
+	dropped   int64 // the first number that was dropped and is in no gap yet; 0: none was
 	urgent    int64 // the newest revision that says a session of ours ended
 	enforced  bool
 }
@@ -87,7 +88,7 @@ func (s *spool) lose(n int, now time.Time) {
 		s.widen(last, s.next-1)
 		return
 	}
-	s.keep(gapOf(from, s.next-1, now))
+	s.keep(gapOf(from, s.next-1, spoolFull, now))
 }
 
 // open reports whether a record is a gap that may still be widened: one that was sent must stay as it was.
@@ -96,15 +97,45 @@ func (s *spool) open(n numbered) bool { return n.kind == gap && n.GetSeq() > s.s
 func (s *spool) widen(i int, to int64) {
 	s.count(s.records[i], -1)
 	g := s.records[i].GetAccess().GetGap()
-	s.records[i] = gapOf(g.GetFrom(), to, s.records[i].GetAccess().GetTime().AsTime())
+	s.records[i] = gapOf(g.GetFrom(), to, g.GetWhy(), s.records[i].GetAccess().GetTime().AsTime())
 	s.count(s.records[i], 1)
 }
 
-func gapOf(from, to int64, now time.Time) numbered {
+// Why a gap is.
+const (
+	spoolFull = "spool_full"
+	notServed = "tenant_not_served"
+)
+
+func gapOf(from, to int64, why string, now time.Time) numbered {
 	r := &edgev1.Record{Seq: to, Event: &edgev1.Record_Access{Access: &sallyportv1.AccessEvent{
-		Seq: to, Time: timestamppb.New(now), Gap: &sallyportv1.EventGap{From: from, To: to, Why: "spool_full"},
+		Seq: to, Time: timestamppb.New(now), Gap: &sallyportv1.EventGap{From: from, To: to, Why: why},
 	}}}
 	return numbered{r, proto.Size(r), gap}
+}
+
+// drop forgets the records, but never the numbers: the tenant may come back, and the control plane takes what comes again
+// under a number for a repetition.
+func (s *spool) drop() {
+	if len(s.records) == 0 {
+		return
+	}
+	s.dropped = s.acked + 1
+	for _, n := range s.records {
+		if n.kind == ended {
+			s.lostEnd = n.GetSeq()
+		}
+		s.count(n, -1)
+	}
+	s.records = nil
+}
+
+// resume leaves a gap for what was dropped, before anything follows.
+func (s *spool) resume(now time.Time) {
+	if s.dropped > 0 {
+		s.keep(gapOf(s.dropped, s.next-1, notServed, now))
+		s.dropped = 0
+	}
 }
 
 // evict takes out the oldest records of a kind, enough for so many bytes if there are, and leaves gaps for them.
@@ -120,7 +151,7 @@ func (s *spool) evict(k kind, bytes int, now time.Time) (lost int) {
 			lost++
 			s.count(n, -1)
 			if !beside {
-				s.keep(gapOf(n.GetSeq(), n.GetSeq(), now))
+				s.keep(gapOf(n.GetSeq(), n.GetSeq(), spoolFull, now))
 				continue
 			}
 		case beside && s.open(n):

@@ -53,6 +53,7 @@ func (a *spools) change(s *spool, do func()) {
 // put keeps a record, or its number.
 func (a *spools) put(e entry, now time.Time) {
 	s := a.of(e.tenantUID)
+	a.change(s, func() { s.resume(now) })
 	if s.fits(e.kind, a.limits) && a.room(s, e.kind, proto.Size(e.record)+numberBytes+overhead, now) {
 		a.change(s, func() { s.append(e.record, e.kind) })
 		return
@@ -66,7 +67,7 @@ func (a *spools) put(e entry, now time.Time) {
 // lose gives numbers to records of a tenant that are not kept.
 func (a *spools) lose(tenantUID string, n int, now time.Time) {
 	s := a.of(tenantUID)
-	a.change(s, func() { s.lose(n, now) })
+	a.change(s, func() { s.resume(now); s.lose(n, now) })
 	a.lost += int64(n)
 }
 
@@ -117,10 +118,14 @@ func (a *spools) stored(b *edgev1.Stored) int {
 	return before - len(s.records)
 }
 
-// drop forgets a tenant, and returns how many records it had.
+// drop forgets what there is of a tenant, and returns how many records that were.
 func (a *spools) drop(s *spool) int {
 	n := len(s.records)
-	a.change(s, func() { s.records, s.bytes = nil, 0 })
-	delete(a.byTenant, s.tenantUID)
+	for _, r := range s.records {
+		if r.kind != gap {
+			a.lost++
+		}
+	}
+	a.change(s, s.drop)
 	return n
 }

@@ -1079,7 +1079,7 @@ type EventGap struct {
 	From int64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
 	// Last missing.
 	To int64 `protobuf:"varint,2,opt,name=to,proto3" json:"to,omitempty"`
-	// `spool_full`.
+	// `spool_full`, `record_too_large`, or `tenant_not_served`: its pool had lost the tenant.
 	Why           string `protobuf:"bytes,3,opt,name=why,proto3" json:"why,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
