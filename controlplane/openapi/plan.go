@@ -262,15 +262,24 @@ func (p *planner) check() {
 		p.problems = append(p.problems, Problem{Message: fmt.Sprintf("the app would have %d operations, and has at most %d", n, MaxOperations)})
 		return
 	}
+	// Those of the document last: of two that tie it is the later that is told.
 	after := *p.app
-	after.Operations = p.plan.Operations
+	after.Operations = nil
+	var sources []*Operation
+	for _, fromDocument := range []bool{false, true} {
+		for i, source := range p.sources {
+			if (source != nil) == fromDocument {
+				after.Operations, sources = append(after.Operations, p.plan.Operations[i]), append(sources, source)
+			}
+		}
+	}
 	for _, v := range policy.CheckApp(&after) {
 		var i int
-		if _, err := fmt.Sscanf(v.Field, "operations[%d]", &i); err != nil || i >= len(p.sources) {
+		if _, err := fmt.Sscanf(v.Field, "operations[%d]", &i); err != nil || i >= len(sources) {
 			continue // of the app as it was, which is not for an import to judge
 		}
 		problem := Problem{Message: v.Description}
-		if source := p.sources[i]; source != nil {
+		if source := sources[i]; source != nil {
 			problem.Line, problem.At = source.Line, source.at()
 		}
 		if strings.Contains(v.Description, "equally specific") && slices.Contains(p.sources, nil) {

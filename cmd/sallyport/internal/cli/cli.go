@@ -39,6 +39,7 @@ type commands struct {
 	Get     getCommand     `cmd:"" help:"Show a collection of resources, or one."`
 	Delete  deleteCommand  `cmd:"" help:"Delete a resource."`
 	Export  exportCommand  `cmd:"" help:"Print everything that apply takes, as YAML."`
+	Import  importCommand  `cmd:"" help:"Bring in what another tool knows: the operations of an app, from an OpenAPI document."`
 	Revoke  revokeCommand  `cmd:"" help:"End what is signed in or handed out."`
 	Wait    waitCommand    `cmd:"" help:"Wait until every edge enforces a revision."`
 	Audit   auditCommand   `cmd:"" help:"See what happened: who was let in or not and why, and who changed what."`
