@@ -1,7 +1,6 @@
 package who
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/incremental"
@@ -40,12 +39,6 @@ func (d *Directory) Group(id string) (Atom, bool) {
 	a, ok := d.groups.ids[id]
 	return a, ok
 }
-
-// Providers and Accounts range over the ids.
-func (d *Directory) Providers(yield func(string) bool) { maps.Keys(d.providers)(yield) }
-
-// Accounts ranges over the ids of service accounts.
-func (d *Directory) Accounts(yield func(string) bool) { maps.Keys(d.accounts)(yield) }
 
 // Draft is a directory while it changes.
 type Draft struct {
