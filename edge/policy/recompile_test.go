@@ -105,9 +105,11 @@ func TestRecompile(t *testing.T) {
 			t.Fatalf("%s: uses %+v, want %+v", step.name, program.usage, scratch.usage)
 		}
 		for _, id := range []Identity{
-			{}, {Kind: Machine, ServiceAccount: "ci"},
+			{},
+			{Kind: Machine, ServiceAccount: "ci"},
 			{Kind: Person, IDP: "corp", Email: "eve@acme.test", EmailVerified: true, EmailDomainOwned: true, GroupsComplete: true},
-			{Kind: Person, IDP: "demo", Groups: []string{"staff"}}, {Kind: Person, IDP: "demo", GroupsComplete: true},
+			{Kind: Person, IDP: "demo", Groups: []string{"staff"}},
+			{Kind: Person, IDP: "demo", GroupsComplete: true},
 		} {
 			for _, operation := range []string{"read", "write", "admin", "nosuch"} {
 				for _, app := range []string{"wiki", "mail"} {
