@@ -81,5 +81,12 @@ func checkOrigin(field, text string) []controlplane.Violation {
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != text || text != strings.ToLower(text) {
 		return invalid(field, "must be an origin such as https://partner.example: lower case, no path")
 	}
+	// It is compared with what browsers say, byte for byte.
+	if strings.Contains(u.Host, "*") {
+		return invalid(field, "must be one origin: there are no patterns here")
+	}
+	if port := u.Port(); strings.HasSuffix(u.Host, ":") || port == map[string]string{"http": "80", "https": "443"}[u.Scheme] {
+		return invalid(field, "must not name the port that goes without saying: no browser does (RFC 6454 section 6.2)")
+	}
 	return nil
 }

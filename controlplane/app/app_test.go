@@ -65,6 +65,9 @@ func TestRefused(t *testing.T) {
 		"a header that frames":        {func(a *controlplane.App) { a.AllowedHeaders = []string{"Transfer_Encoding"} }, "allowed_headers[0]"},
 		"forwarded for":               {func(a *controlplane.App) { a.AllowedHeaders = []string{"ok_", "X_Forwarded_For"} }, "allowed_headers[1]"},
 		"origin with a path":          {func(a *controlplane.App) { a.WebsocketOrigins = []string{"https://a.example/"} }, "websocket_origins[0]"},
+		"origin with its own port":    {func(a *controlplane.App) { a.WebsocketOrigins = []string{"https://a.example:443"} }, "websocket_origins[0]"},
+		"origin with half a port":     {func(a *controlplane.App) { a.WebsocketOrigins = []string{"http://a.example:"} }, "websocket_origins[0]"},
+		"origin that is a pattern":    {func(a *controlplane.App) { a.WebsocketOrigins = []string{"https://*.example"} }, "websocket_origins[0]"},
 		"origin null":                 {func(a *controlplane.App) { a.WebsocketOrigins = []string{"null"} }, "websocket_origins[0]"},
 		"host in upper case":          {func(a *controlplane.App) { a.Hosts = []string{"API.acme.test"} }, "hosts[0]"},
 		"idle longer than absolute": {func(a *controlplane.App) {
