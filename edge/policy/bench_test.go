@@ -81,6 +81,7 @@ func BenchmarkExplain(b *testing.B) {
 }
 
 func BenchmarkCompile(b *testing.B) {
+	empty := liveMiB()
 	source := corpus(10000, 10)
 	before := liveMiB()
 	program := compiled(b, source)
@@ -90,6 +91,7 @@ func BenchmarkCompile(b *testing.B) {
 		program, _ = Compile(source)
 	}
 	b.ReportMetric(with-before, "program-MiB")
+	b.ReportMetric(with-empty, "with-source-MiB")
 	runtime.KeepAlive(program)
 }
 

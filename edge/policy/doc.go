@@ -2,27 +2,26 @@
 // some ALLOW rule matches, every REQUIRE rule in scope holds, and no DENY rule
 // matches. Nothing matches: denied.
 //
-// It is the only evaluator there is. Whoever enforces, explains, simulates or
-// lists what a person may open asks this package and never decides again. It
-// must stay pure: no I/O, no clock (now is a fact of the request), no context,
-// no logging, no import of ours. A decision allocates nothing.
+// It is the only evaluator there is. Whoever enforces, explains, simulates,
+// tests or lists what a person may open asks this package and never decides
+// again. It must stay pure: no I/O, no clock (now is a fact of the request), no
+// context, no logging. A decision allocates nothing, but for what expressions
+// that are no closures need.
 //
 // # Three values
 //
-// Every clause is true, false or unknown. Unknown is a fact that is missing: a
-// group that the session's claims do not cover, a source address that nobody
-// could tell, an e-mail address that its provider did not vouch for. It is not
-// a polite "false": what is unknown must never let anybody in, neither by
-// granting nor by switching off a refusal.
-//
-//	and   false wins, then unknown       (the least of false < unknown < true)
-//	or    true wins, then unknown        (the greatest)
+// Every clause is true, false or unknown (package truth). Unknown is a fact that
+// is missing: a group that the session's claims do not cover, a source address
+// that nobody could tell, an e-mail address that its provider did not vouch for.
+// It is not a polite "false": what is unknown must never let anybody in, neither
+// by granting nor by switching off a refusal.
 //
 //	rule      counts if its clause is    so unknown
 //	ALLOW     true                       does not grant
 //	DENY      not false                  refuses
 //	REQUIRE   in scope: not false        keeps the requirement
 //	          met: true                  does not meet it
+//	exempt    true                       does not exempt
 //
 // A property test holds what follows from it: making any fact unknown, or
 // adding a DENY or REQUIRE, never allows more.
@@ -31,34 +30,69 @@
 // identity clauses are false for it, and "anyone" is all that it matches. Else
 // one DENY for a group would lock strangers out of a public page.
 //
-// A person whose e-mail address is not verified by a provider that owns its
-// domain has no address as far as ALLOW is concerned. If a rule names that very
-// address, the clause is unknown, so a DENY of it still refuses.
-//
 // # The procedure
 //
-// The credential was checked before (a bad one never gets here).
+// The credential was checked before (a bad one never gets here): that is step 1.
+// An app that is closed, disabled, or without policy is denied, and so is a
+// request that is no operation of its app, but that a stranger is asked to sign
+// in: no rule is looked at.
 //
-//  1. App unknown, disabled, closed, or without policy: DENY.
-//  2. No operation: AUTHENTICATE a stranger, DENY anybody else.
-//  3. A DENY counts: DENY.
-//  4. A REQUIRE fails on a clause that no sign-in can change (network, time): DENY.
-//  5. An ALLOW counts and every REQUIRE in scope holds: ALLOW.
-//  6. Anonymous: AUTHENTICATE, whatever the rules. Strangers learn nothing.
+//  2. A DENY counts: DENY.
+//  3. A REQUIRE fails on a clause that no sign-in can change (network, country,
+//     time, device, expression): DENY.
+//  4. An ALLOW counts and every REQUIRE in scope holds: ALLOW.
+//  5. Anonymous: AUTHENTICATE, whatever the rules. Strangers learn nothing.
+//  6. A person for whom 4 would hold if max_auth_age, acr and amr were true:
+//     STEP_UP, once. If that did not help: DENY.
 //  7. DENY.
 //
 // The rule reported is the first by policy id, then rule id, bytewise, of the
-// DENYs, else the REQUIREs, else the ALLOWs. The order of writing never matters.
+// DENYs, else the REQUIREs, else the ALLOWs, and of these the grants last. The
+// order of writing never matters.
 //
 // # From source to program
 //
-// [Compile] turns a [Source] into an immutable [Program]. Every principal that
-// a rule can name is numbered; [Program.Resolve] computes once per session and
-// program which of them a principal is, may be, and is not, as two bitsets.
-// [Program.Decide] walks the rules of one operation and tests bits.
+// [Compile] turns a [Source] into an immutable [Program]. Package who numbers
+// everything that a rule can name, and [Program.Resolve] finds once per session
+// which of these atoms a principal is, and may be. An operation has its rules in
+// the order of the procedure, 64 in a block, and an index of them by atom:
+// [Program.Decide] looks only at rules whose scope is not false.
+//
+// A program is made of units (a policy, a grant), and of apps, which place the
+// rules of the units that reach them at their operations. [Program.Recompile]
+// makes again what was written again, or names what has changed, and the apps
+// that those reach; a property test holds that the result is that of Compile.
 //
 // Compile never makes a program that allows more than its source says. An app
 // that a faulty policy is attached to is closed, and a faulty group is unknown
 // to everybody who is not surely in it. The control plane refuses a write with
 // any [Problem]; an edge serves what it understood and names the closed apps.
+// What costs more than its size has a limit (limits.go), so that compiling ends
+// soon whoever wrote the source.
+//
+// # What it costs
+//
+// `make bench-policy`: 4,096 requests of 515 principals in turn, IPv6 and nested
+// groups among them, that all outcomes come of (corpus_test.go). One core of two
+// of an AMD EPYC (1 MiB of L2), Linux, Go 1.26.8, 23 November 2026; medians of 15
+// runs, while the machine was busy with other work. p50 and p99 contain the 40 ns
+// of asking the clock.
+//
+//	                                  mean      p50      p99   allocations
+//	decide, 10 rules                188 ns   211 ns   541 ns   0
+//	decide, 1,000 rules             434 ns   381 ns   2.1 µs   0
+//	decide, 10,000 apps × 10       1.45 µs  1.45 µs   4.1 µs   0
+//	an expression adds (closure)   +165 ns                     0
+//	an expression adds (CEL)       +780 ns                     3
+//	explain, 10 rules                33 µs                     241
+//	resolve, 8 claims               4.0 µs                     14
+//	compile 10,000 apps × 10        353 ms   (one core; 47 MiB, with its source 122 MiB)
+//	compile again: one app          0.31 ms
+//	               one policy       0.32 ms
+//	               one of 100,000 memberships   3.4 ms
+//	               a guard-rail over 3,334 apps  32 ms
+//
+// With 1,000 rules the slow ones are those of people in 30 groups: some 150
+// rules then have a scope that is true, and are evaluated. With 10,000 apps a
+// decision waits for memory: its app was not asked for lately.
 package policy
