@@ -57,14 +57,7 @@ func finding(p policy.Problem) Finding {
 
 // CheckApp says what is wrong with an app's hosts, routes and operations.
 func CheckApp(app *controlplane.App) []controlplane.Violation {
-	spec := route.Spec{Hosts: app.Hosts}
-	for _, r := range app.Routes {
-		spec.Routes = append(spec.Routes, r.Path)
-	}
-	for _, o := range app.Operations {
-		spec.Operations = append(spec.Operations, route.Operation{ID: o.ID, Methods: o.Methods, Paths: o.Paths, Hosts: o.Hosts})
-	}
-	_, problems := route.Compile(spec)
+	_, problems := route.Compile(routes(app))
 	var violations []controlplane.Violation
 	for _, p := range problems {
 		violations = append(violations, controlplane.Violation{Field: p.Field, Description: p.Message, Reason: p.Reason, Suggestion: p.Suggestion})
