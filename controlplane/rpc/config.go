@@ -21,7 +21,7 @@ func (s configs) Apply(ctx context.Context, r *v1.ApplyRequest) (*v1.ApplyRespon
 	if err != nil {
 		return nil, err
 	}
-	items, err := s.items(scope, r)
+	items, err := s.itemsOf(scope, "resources", r.GetResources(), r.GetEtags())
 	if err != nil {
 		return nil, err
 	}
@@ -59,13 +59,14 @@ func applyResponse(result *changeset.Result) (*v1.ApplyResponse, error) {
 	return response, nil
 }
 
-// items reads the resources of an Apply. What is wrong with any of them is told of all together.
-func (s configs) items(scope controlplane.Scope, r *v1.ApplyRequest) ([]changeset.Item, error) {
+// itemsOf reads the resources of an Apply, from the field that they are in. What is wrong with any of them is told of all
+// together.
+func (s configs) itemsOf(scope controlplane.Scope, field string, resources []*anypb.Any, expected map[string]string) ([]changeset.Item, error) {
 	var items []changeset.Item
 	var violations []controlplane.Violation
 	etags := map[string]bool{}
-	for i, packed := range r.GetResources() {
-		at := fmt.Sprintf("resources[%d]", i)
+	for i, packed := range resources {
+		at := fmt.Sprintf("%s[%d]", field, i)
 		message, name, found := s.unpack(scope, packed, at)
 		if len(found) > 0 {
 			violations = append(violations, found...)
@@ -73,11 +74,11 @@ func (s configs) items(scope controlplane.Scope, r *v1.ApplyRequest) ([]changese
 		}
 		etags[name.String()] = true
 		items = append(items, changeset.Item{
-			Kind: name.Kind, ID: name.ID, At: at, Action: changeset.Replace, Etag: r.GetEtags()[name.String()],
+			Kind: name.Kind, ID: name.ID, At: at, Action: changeset.Replace, Etag: expected[name.String()],
 			Write: func(*controlplane.Resource) (changeset.Desired, error) { return s.desired(name.ID, at, message) },
 		})
 	}
-	for name := range r.GetEtags() {
+	for name := range expected {
 		if !etags[name] && len(violations) == 0 {
 			violations = append(violations, controlplane.Violation{
 				Field: fmt.Sprintf("etags[%q]", name), Reason: controlplane.ReasonFieldInvalid,

@@ -12,6 +12,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/audit"
 	"github.com/sallyport-iap/sallyport/controlplane/authn"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
+	"github.com/sallyport-iap/sallyport/controlplane/decision"
 	"github.com/sallyport-iap/sallyport/controlplane/edgefleet"
 	"github.com/sallyport-iap/sallyport/controlplane/operations"
 	"github.com/sallyport-iap/sallyport/controlplane/revision"
@@ -33,6 +34,7 @@ type Config struct {
 	Sessions        *session.Service
 	Revocations     *revocation.Service
 	Audit           *audit.Service
+	Decisions       *decision.Service
 	Fleet           *edgefleet.Fleet
 	Revisions       *revision.Service
 	Log             *slog.Logger
@@ -99,6 +101,7 @@ func (a *api) mount(mux *http.ServeMux) {
 	mux.Handle(v1.NewRevisionServiceHandler(revisions{a}, options))
 	mux.Handle(v1.NewConfigServiceHandler(configs{a}, options))
 	mux.Handle(v1.NewAuditServiceHandler(audits{a}, options))
+	mux.Handle(v1.NewDecisionServiceHandler(decisions{a}, options))
 	mux.Handle(v1.NewEdgePoolServiceHandler(edgePools{a}, options))
 	mux.Handle(v1.NewEdgeServiceHandler(edges{a}, options))
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/audit"
 	"github.com/sallyport-iap/sallyport/controlplane/authn"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
+	"github.com/sallyport-iap/sallyport/controlplane/decision"
 	"github.com/sallyport-iap/sallyport/controlplane/edgefleet"
 	"github.com/sallyport-iap/sallyport/controlplane/operations"
 	"github.com/sallyport-iap/sallyport/controlplane/revision"
@@ -72,6 +73,7 @@ func start(t *testing.T) *service {
 		Sessions:        session.New(session.Config{DB: db}),
 		Revocations:     revocation.New(revocation.Config{DB: db, Now: time.Now}),
 		Audit:           audit.New(audit.Config{DB: db}),
+		Decisions:       decision.New(decision.Config{DB: db, Changes: changes, Now: time.Now}),
 		Fleet:           edgefleet.New(edgefleet.Config{DB: db, Authority: authority, Write: changes.PutIn, Now: time.Now, Log: log}),
 		Revisions:       revision.New(revision.Config{DB: db, Now: time.Now}),
 		Log:             log,
@@ -158,6 +160,7 @@ type client struct {
 	revisions         sallyportv1connect.RevisionServiceClient
 	configs           sallyportv1connect.ConfigServiceClient
 	audit             sallyportv1connect.AuditServiceClient
+	decisions         sallyportv1connect.DecisionServiceClient
 	edgePools         sallyportv1connect.EdgePoolServiceClient
 	edges             sallyportv1connect.EdgeServiceClient
 }
@@ -182,6 +185,7 @@ func (s *service) as(token string, options ...connect.ClientOption) *client {
 		revisions:         sallyportv1connect.NewRevisionServiceClient(h, s.url, with),
 		configs:           sallyportv1connect.NewConfigServiceClient(h, s.url, with),
 		audit:             sallyportv1connect.NewAuditServiceClient(h, s.url, with),
+		decisions:         sallyportv1connect.NewDecisionServiceClient(h, s.url, with),
 		edgePools:         sallyportv1connect.NewEdgePoolServiceClient(h, s.url, with),
 		edges:             sallyportv1connect.NewEdgeServiceClient(h, s.url, with),
 	}

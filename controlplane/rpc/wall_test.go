@@ -41,6 +41,8 @@ var probes = withKinds(map[string]object{
 	"RevisionService/Wait":               {"parent": "tenants/{t}", "revision": "c1", "timeout": "0s"},
 	"ConfigService/Apply":                {"parent": "tenants/{t}", "resources": []any{object{"@type": "type.googleapis.com/sallyport.v1.Role", "name": "tenants/{t}/roles/{id}", "access": []any{"ACCESS_CLASS_READ"}}}},
 	"ConfigService/Export":               {"parent": "tenants/{t}"},
+	"DecisionService/Lint":               {"parent": "tenants/{t}"},
+	"DecisionService/Explain":            {"parent": "tenants/{t}", "question": object{"app": "{id}", "operation": "read"}},
 	"AuditService/ListAccessEvents":      {"parent": "tenants/{t}"},
 	"AuditService/TailAccessEvents":      {"parent": "tenants/{t}"},
 	"AuditService/ListChanges":           {"parent": "tenants/{t}"},

@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/audit"
 	"github.com/sallyport-iap/sallyport/controlplane/authn"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
+	"github.com/sallyport-iap/sallyport/controlplane/decision"
 	"github.com/sallyport-iap/sallyport/controlplane/edgefleet"
 	"github.com/sallyport-iap/sallyport/controlplane/operations"
 	"github.com/sallyport-iap/sallyport/controlplane/revision"
@@ -35,6 +36,7 @@ func newAPIHandler(config Config, db *store.DB, changes *changeset.Service, flee
 		Sessions:        session.New(session.Config{DB: db}),
 		Revocations:     revocation.New(revocation.Config{DB: db, Now: time.Now}),
 		Audit:           audit.New(audit.Config{DB: db}),
+		Decisions:       decision.New(decision.Config{DB: db, Changes: changes, Now: time.Now}),
 		Fleet:           fleet,
 		Revisions:       revisions,
 		Log:             config.Log,
@@ -46,6 +48,7 @@ func newAPIHandler(config Config, db *store.DB, changes *changeset.Service, flee
 		v1.TenantServiceName, v1.IdentityProviderServiceName, v1.AppServiceName, v1.RoleServiceName, v1.GroupServiceName,
 		v1.PolicyServiceName, v1.ServiceAccountServiceName, v1.MemberServiceName, v1.ApiTokenServiceName, v1.EdgePoolServiceName,
 		v1.EdgeServiceName, v1.SessionServiceName, v1.RevocationServiceName, v1.RevisionServiceName, v1.ConfigServiceName, v1.AuditServiceName,
+		v1.DecisionServiceName,
 	)
 	mux := http.NewServeMux()
 	mux.Handle("/", api)

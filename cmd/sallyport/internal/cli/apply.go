@@ -74,14 +74,29 @@ func (a *applyCommand) Run(ctx context.Context, s *session) error {
 // untouched says of a refusal that nothing was done by halves.
 func untouched(err error) error { return fmt.Errorf("nothing was applied:\n%w", err) }
 
-var resourceField = regexp.MustCompile(`^resources\[(\d+)\]\.?`)
+var resourceField = regexp.MustCompile(`^(?:resources|draft)\[(\d+)\]\.?`)
 
 // refused turns the fields that the control plane refused into lines of the files. What is wrong elsewhere, such as a
 // policy that is not given and names what is no longer there, is told by its name.
 func refused(err error, parent string, read *manifest.Manifest) error {
+	if lines := inFiles(err, parent, read); lines != nil {
+		return untouched(lines)
+	}
+	return err
+}
+
+// refusedDraft is refused, of resources that are not to be applied.
+func refusedDraft(err error, parent string, read *manifest.Manifest) error {
+	if lines := inFiles(err, parent, read); lines != nil && len(read.Resources) > 0 {
+		return lines
+	}
+	return err
+}
+
+func inFiles(err error, parent string, read *manifest.Manifest) error {
 	refusal, ok := api.AsRefusal(err)
 	if !ok || len(refusal.Violations) == 0 {
-		return err
+		return nil
 	}
 	var lines []error
 	for _, v := range refusal.Violations {
@@ -98,7 +113,7 @@ func refused(err error, parent string, read *manifest.Manifest) error {
 		}
 		lines = append(lines, read.Resources[i].At(v.Field[len(m[0]):], v.Description, v.Suggestion))
 	}
-	return untouched(errors.Join(lines...))
+	return errors.Join(lines...)
 }
 
 func (s *session) printChanges(request *sallyportv1.ApplyRequest, r *sallyportv1.ApplyResponse) {

@@ -43,6 +43,8 @@ type commands struct {
 	Revoke  revokeCommand  `cmd:"" help:"End what is signed in or handed out."`
 	Wait    waitCommand    `cmd:"" help:"Wait until every edge enforces a revision."`
 	Audit   auditCommand   `cmd:"" help:"See what happened: who was let in or not and why, and who changed what."`
+	Explain explainCommand `cmd:"" help:"Say what is decided of a request, and why."`
+	Lint    lintCommand    `cmd:"" help:"Find what policies say and can hardly mean."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 
