@@ -74,7 +74,7 @@ func (s *Service) ExplainStored(ctx context.Context, caller *controlplane.Caller
 func (a *Answer) then(tx *store.TenantTx, r *record) ([]*controlplane.Resource, error) {
 	head := tx.Head()
 	config := r.Decision.Config
-	lost := ""
+	var lost string
 	switch {
 	case config == 0 || config > head.Config || r.Decision.Lineage != "" && r.Decision.Lineage != head.Lineage:
 		lost = "The history that this was decided in is not here: the database is another, or was restored."

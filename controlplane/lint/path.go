@@ -117,7 +117,7 @@ func methods(of []string) []string {
 func example(pattern string) string {
 	const odd = "zq7x0"
 	var segments []string
-	for _, s := range strings.Split(pattern, "/") {
+	for s := range strings.SplitSeq(pattern, "/") {
 		switch {
 		case s == "**" || strings.HasPrefix(s, "{"):
 			s = odd
