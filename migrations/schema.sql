@@ -75,6 +75,7 @@ CREATE TABLE change
     method text NOT NULL
     prev_hash bytea NOT NULL
     hash bytea NOT NULL
+    notes json
     CONSTRAINT change_lane_check CHECK ((lane = ANY (ARRAY['config'::text, 'urgent'::text])))
     CONSTRAINT change_pkey PRIMARY KEY (tenant_uid, lane, revision)
     CONSTRAINT change_revision_check CHECK ((revision > 0))

@@ -33,6 +33,9 @@ func (c *RecordedChange) hash(tenant controlplane.UID) []byte {
 		putPart(h, item.Before)
 		putPart(h, item.After)
 	}
+	if len(c.Notes) > 0 { // changes of before there were notes hash as they did
+		putPart(h, c.Notes)
+	}
 	return h.Sum(nil)
 }
 

@@ -26,6 +26,7 @@ type Change struct {
 	Lane   controlplane.Lane
 	Caller *controlplane.Caller
 	Items  []ChangeItem
+	Notes  json.RawMessage // what is to be known of it beyond its items; nil for nothing
 }
 
 // ChangeItem is what a change did to one resource.
@@ -46,12 +47,13 @@ type RecordedChange struct {
 	RequestID string
 	Method    string
 	Items     []ChangeItem
+	Notes     json.RawMessage // as given to Record
 	PrevHash  []byte
 	Hash      []byte
 }
 
 // Record says that the transaction changes a lane: it commits as one new revision of it. Recording a lane again adds
-// items to the same revision, under the first caller.
+// items to the same revision, under the first caller; the first notes count.
 func (tx *TenantTx) Record(change Change) error {
 	if change.Caller == nil || len(change.Items) == 0 {
 		return errors.New("store: a change needs a caller and items")
@@ -64,6 +66,9 @@ func (tx *TenantTx) Record(change Change) error {
 	}
 	if first := tx.recorded[change.Lane]; first != nil {
 		first.Items = append(first.Items, change.Items...)
+		if first.Notes == nil {
+			first.Notes = change.Notes
+		}
 		return nil
 	}
 	change.Items = slices.Clone(change.Items)
@@ -118,17 +123,17 @@ func recordedChange(c *Change, revision controlplane.Revision, at time.Time, pre
 	return RecordedChange{
 		Revision: revision, Time: at,
 		Actor: c.Caller.Actor, ActorKind: c.Caller.ActorKind, IP: c.Caller.IP, RequestID: c.Caller.RequestID, Method: c.Caller.Method,
-		Items: c.Items, PrevHash: nonNil(prev),
+		Items: c.Items, Notes: c.Notes, PrevHash: nonNil(prev),
 	}
 }
 
 func queueChange(batch *pgx.Batch, tenant controlplane.UID, c *RecordedChange) {
 	batch.Queue(`
-		INSERT INTO change (tenant_uid, lane, revision, committed_at, actor, actor_kind, ip, request_id, method, prev_hash, hash)
-		VALUES (@tenant, @lane, @revision, @at, @actor, @actor_kind, @ip, @request_id, @method, @prev_hash, @hash)`, pgx.NamedArgs{
+		INSERT INTO change (tenant_uid, lane, revision, committed_at, actor, actor_kind, ip, request_id, method, notes, prev_hash, hash)
+		VALUES (@tenant, @lane, @revision, @at, @actor, @actor_kind, @ip, @request_id, @method, @notes::json, @prev_hash, @hash)`, pgx.NamedArgs{
 		"tenant": tenant, "lane": c.Revision.Lane, "revision": c.Revision.Number, "at": c.Time,
 		"actor": c.Actor, "actor_kind": c.ActorKind, "ip": c.IP, "request_id": c.RequestID, "method": c.Method,
-		"prev_hash": c.PrevHash, "hash": c.Hash,
+		"notes": textOrNull(c.Notes), "prev_hash": c.PrevHash, "hash": c.Hash,
 	})
 	names, actions := make([]string, len(c.Items)), make([]string, len(c.Items))
 	before, after := make([]*string, len(c.Items)), make([]*string, len(c.Items))
@@ -156,7 +161,7 @@ type ChangeQuery struct {
 // Changes lists changes, newest first.
 func (tx *TenantTx) Changes(query ChangeQuery) ([]RecordedChange, error) {
 	rows, err := tx.pg.Query(tx.ctx, `
-		SELECT lane, revision, committed_at, actor, actor_kind, ip, request_id, method, prev_hash, hash FROM change
+		SELECT lane, revision, committed_at, actor, actor_kind, ip, request_id, method, notes::text, prev_hash, hash FROM change
 		WHERE tenant_uid = @tenant AND (@lane = '' OR lane = @lane) AND (@number = 0 OR (committed_at, lane, revision) <
 			(SELECT committed_at, lane, revision FROM change WHERE tenant_uid = @tenant AND lane = @before AND revision = @number))
 		ORDER BY committed_at DESC, lane DESC, revision DESC LIMIT @limit`, pgx.NamedArgs{
@@ -168,7 +173,7 @@ func (tx *TenantTx) Changes(query ChangeQuery) ([]RecordedChange, error) {
 // ChangesSince lists changes of one lane after a revision, oldest first.
 func (tx *TenantTx) ChangesSince(since controlplane.Revision, limit int) ([]RecordedChange, error) {
 	rows, err := tx.pg.Query(tx.ctx, `
-		SELECT lane, revision, committed_at, actor, actor_kind, ip, request_id, method, prev_hash, hash FROM change
+		SELECT lane, revision, committed_at, actor, actor_kind, ip, request_id, method, notes::text, prev_hash, hash FROM change
 		WHERE tenant_uid = $1 AND lane = $2 AND revision > $3 ORDER BY revision LIMIT $4`,
 		tx.head.TenantUID, since.Lane, since.Number, limit)
 	return tx.withItems(rows, err)
@@ -180,7 +185,9 @@ func (tx *TenantTx) withItems(rows pgx.Rows, err error) ([]RecordedChange, error
 	}
 	changes, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (RecordedChange, error) {
 		var c RecordedChange
-		err := row.Scan(&c.Revision.Lane, &c.Revision.Number, &c.Time, &c.Actor, &c.ActorKind, &c.IP, &c.RequestID, &c.Method, &c.PrevHash, &c.Hash)
+		var notes *string
+		err := row.Scan(&c.Revision.Lane, &c.Revision.Number, &c.Time, &c.Actor, &c.ActorKind, &c.IP, &c.RequestID, &c.Method, &notes, &c.PrevHash, &c.Hash)
+		c.Notes = rawOrNil(notes)
 		return c, err
 	})
 	if err != nil || len(changes) == 0 {

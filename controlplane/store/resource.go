@@ -104,6 +104,54 @@ func (tx *TenantTx) AllResources(kinds ...controlplane.Kind) ([]*controlplane.Re
 	return found, nil
 }
 
+// Since is what changed of some kinds after a revision.
+type Since struct {
+	Changed []*controlplane.Resource // ordered by kind and id
+	Removed []RemovedResource        // and not there again
+}
+
+// RemovedResource names a resource that is gone.
+type RemovedResource struct {
+	Kind controlplane.Kind
+	ID   string
+}
+
+// ResourcesSince returns what changed of some kinds after a point of the config lane, which is a revision and the chain's
+// hash at it. It is nil if that cannot be told: the point is of another history, or so long ago that removals since may
+// have been forgotten.
+func (tx *TenantTx) ResourcesSince(revision int64, chain []byte, kinds ...controlplane.Kind) (*Since, error) {
+	if revision == tx.head.Config {
+		if !equal(chain, tx.head.ConfigChain) {
+			return nil, nil
+		}
+		return &Since{}, nil
+	}
+	var told bool
+	err := tx.pg.QueryRow(tx.ctx, `
+		SELECT EXISTS (SELECT FROM change WHERE tenant_uid = @tenant AND lane = 'config' AND revision = @revision AND hash = @chain)
+			AND EXISTS (SELECT FROM change WHERE tenant_uid = @tenant AND lane = 'config' AND revision = @revision + 1 AND committed_at > now() - @kept::interval)`,
+		pgx.NamedArgs{"tenant": tx.head.TenantUID, "revision": revision, "chain": chain, "kept": removalsKept}).Scan(&told)
+	if err != nil {
+		return nil, fmt.Errorf("look for revision %d: %w", revision, err)
+	}
+	if !told {
+		return nil, nil
+	}
+	since := &Since{}
+	rows, err := tx.pg.Query(tx.ctx, `SELECT `+resourceColumns+` FROM resource WHERE tenant_uid = $1 AND kind = ANY($2) AND revision > $3 ORDER BY kind, id`,
+		tx.head.TenantUID, kinds, revision)
+	if since.Changed, err = tx.collect(rows, err); err != nil {
+		return nil, err
+	}
+	rows, err = tx.pg.Query(tx.ctx, `SELECT kind, id FROM removed WHERE tenant_uid = $1 AND lane = 'config' AND kind = ANY($2) AND revision > $3`,
+		tx.head.TenantUID, kinds, revision)
+	if err != nil {
+		return nil, fmt.Errorf("read what was removed: %w", err)
+	}
+	since.Removed, err = pgx.CollectRows(rows, pgx.RowToStructByPos[RemovedResource])
+	return since, wrap("read what was removed", err)
+}
+
 func (tx *TenantTx) collect(rows pgx.Rows, err error) ([]*controlplane.Resource, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read resources: %w", err)
