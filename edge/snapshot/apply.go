@@ -30,14 +30,15 @@ func (s *Store) apply(u *edgev1.Update) (*edgev1.Applied, *edgev1.Version, *Refu
 		return nil, offered, refuse(wrongBase, "there is no lane %d", l)
 	}
 	s.mu.Lock()
-	before := s.tenant(u.GetTenantUid()).lane(u.GetLane())
+	t := s.tenant(u.GetTenantUid())
+	before, config := t.lane(u.GetLane()), t.config
 	s.mu.Unlock()
 	// Everything that takes time happens without the lock: another tenant's or lane's update is not held up.
 	next, refusal := before.next(u, h)
 	if refusal != nil {
 		return nil, offered, refusal
 	}
-	made, refusal := compile(u, next)
+	made, refusal := compile(u, config, next)
 	if refusal != nil {
 		return nil, offered, refusal
 	}
@@ -45,7 +46,7 @@ func (s *Store) apply(u *edgev1.Update) (*edgev1.Applied, *edgev1.Version, *Refu
 
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := s.tenant(u.GetTenantUid())
+	t = s.tenant(u.GetTenantUid())
 	if have := t.lanes[u.GetLane()]; have != before && (have != nil || before.lineage != "") {
 		return nil, offered, refuse(wrongBase, "another update of the lane came in between")
 	}
@@ -156,7 +157,7 @@ type compiled struct {
 	pool   *Pool
 }
 
-func compile(u *edgev1.Update, l *lane) (compiled, *Refusal) {
+func compile(u *edgev1.Update, before *config, l *lane) (compiled, *Refusal) {
 	switch {
 	case u.GetLane() == edgev1.Lane_LANE_URGENT:
 		urgent, refusal := compileUrgent(l)
@@ -165,7 +166,7 @@ func compile(u *edgev1.Update, l *lane) (compiled, *Refusal) {
 		pool, refusal := compilePool(l)
 		return compiled{pool: pool}, refusal
 	default:
-		config, refusal := compileConfig(l)
+		config, refusal := compileConfig(before, l)
 		return compiled{config: config}, refusal
 	}
 }

@@ -15,53 +15,97 @@ import (
 
 // config is a tenant's config lane, compiled. Secrets in it are still sealed: their keys come on their own.
 type config struct {
+	lane        *lane
 	tenant      *edgev1.Tenant
 	apps        []*App
 	appByID     map[string]*App
 	appByUID    map[string]*App
 	hosts       map[string]*App
-	providers   []provider
+	providers   []*resource
 	tokens      map[string]*ServiceToken
 	claimGroups map[string][]string
+	source      policy.Source
 	program     *policy.Program
 	closed      []string // ids of apps that are closed because something is not understood
 }
 
-func compileConfig(l *lane) (*config, *Refusal) {
-	d, refusal := decode(l)
-	if refusal != nil {
+// compileConfig compiles a lane. What it shares with the one before, of which prev was made, is not made again.
+func compileConfig(prev *config, l *lane) (*config, *Refusal) {
+	if refusal := read(l.resources); refusal != nil {
 		return nil, refusal
 	}
-	if d.tenant == nil {
+	tenants := l.of("Tenant")
+	if len(tenants) == 0 {
 		return nil, refuse(notCompiling, "there is no Tenant among %d resources", len(l.resources))
 	}
-	c := &config{tenant: d.tenant, providers: d.providers, hosts: map[string]*App{}, appByID: map[string]*App{}, appByUID: map[string]*App{}}
-	closed, all := d.closed()
-	for _, m := range d.apps {
-		a := newApp(m)
-		a.Closed = a.Closed || all || closed[a.ID]
-		c.apps = append(c.apps, a)
-		c.appByID[a.ID], c.appByUID[a.UID] = a, a
+	c := &config{lane: l, tenant: tenants[0].message.(*edgev1.Tenant), providers: l.of("IdentityProvider")}
+	ids, all := closed(l)
+	c.makeSource(prev, ids, all)
+	if prev == nil {
+		c.program, _ = policy.Compile(c.source)
+	} else {
+		c.program, _ = prev.program.Recompile(c.source)
 	}
-	c.program, _ = policy.Compile(d.source(func(id string) bool { return c.appByID[id].Closed }))
+	c.addApps(ids, all)
+	c.keep(prev)
+	if c.tokens == nil {
+		c.addTokens(messagesOf[*edgev1.ServiceAccount](l.of("ServiceAccount")), l.lineage)
+	}
+	if c.claimGroups == nil {
+		c.addClaimGroups(messagesOf[*edgev1.Group](l.of("Group")))
+	}
+	if c.hosts == nil {
+		return c, c.addHosts()
+	}
+	return c, nil
+}
+
+// addApps closes apps that others close, and leaves those as they are that nobody does.
+func (c *config) addApps(ids map[string]bool, all bool) {
+	byPolicy := map[string]bool{}
 	for _, id := range c.program.ClosedApps() {
-		c.appByID[id].Closed = true
+		byPolicy[id] = true
 	}
-	for _, a := range c.apps {
+	resources := c.lane.of("App")
+	c.apps = make([]*App, len(resources))
+	for i, r := range resources {
+		a := r.app
+		if !a.Closed && (all || ids[a.ID] || byPolicy[a.ID]) {
+			shut := *a
+			shut.Closed = true
+			a = &shut
+		}
+		c.apps[i] = a
 		if a.Closed {
 			c.closed = append(c.closed, a.ID)
 		}
 	}
-	c.addTokens(d.accounts, l.lineage)
-	c.addClaimGroups(d.groups)
-	return c, c.addHosts()
+}
+
+// keep takes over what cannot be otherwise than it was.
+func (c *config) keep(prev *config) {
+	if prev == nil {
+		return
+	}
+	if slices.Equal(prev.apps, c.apps) && prev.tenant.GetAuthHost() == c.tenant.GetAuthHost() {
+		c.hosts, c.appByID, c.appByUID = prev.hosts, prev.appByID, prev.appByUID
+	}
+	if same(prev.lane, c.lane, "ServiceAccount") && prev.lane.lineage == c.lane.lineage {
+		c.tokens = prev.tokens
+	}
+	if same(prev.lane, c.lane, "Group") {
+		c.claimGroups = prev.claimGroups
+	}
 }
 
 func (c *config) addHosts() *Refusal {
+	c.hosts = make(map[string]*App, len(c.apps)+1)
+	c.appByID, c.appByUID = make(map[string]*App, len(c.apps)), make(map[string]*App, len(c.apps))
 	if h := c.tenant.GetAuthHost(); h != "" {
 		c.hosts[h] = nil
 	}
 	for _, a := range c.apps {
+		c.appByID[a.ID], c.appByUID[a.UID] = a, a
 		for _, h := range a.Hosts {
 			if _, taken := c.hosts[h]; taken {
 				return refuse(notCompiling, "host %q is there twice", h)
@@ -104,28 +148,29 @@ func (c *config) addClaimGroups(groups []*edgev1.Group) {
 
 // compilePool reads the platform's config lane.
 func compilePool(l *lane) (*Pool, *Refusal) {
-	d, refusal := decode(l)
-	if refusal != nil {
+	if refusal := read(l.resources); refusal != nil {
 		return nil, refusal
 	}
-	if d.pool == nil {
+	pools := l.of("Pool")
+	if len(pools) == 0 {
 		return nil, refuse(notCompiling, "there is no Pool among %d resources", len(l.resources))
 	}
-	p := &Pool{ID: d.pool.GetId(), UID: d.pool.GetUid(), Login: d.pool.GetLogin(), tenants: map[string]string{}}
-	if !understood(d.pool.ProtoReflect()) {
+	if !pools[0].understood {
 		return nil, refuse(notCompiling, "the pool has fields that are not understood here")
 	}
-	for _, t := range d.pool.GetTenants() {
+	m := pools[0].message.(*edgev1.Pool)
+	p := &Pool{ID: m.GetId(), UID: m.GetUid(), Login: m.GetLogin(), tenants: map[string]string{}}
+	for _, t := range m.GetTenants() {
 		p.tenants[t.GetUid()] = t.GetId()
 	}
-	for _, text := range d.pool.GetAllowedUpstreamCidrs() {
+	for _, text := range m.GetAllowedUpstreamCidrs() {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil {
 			return nil, refuse(notCompiling, "allowed_upstream_cidrs: %q is not a network", text)
 		}
 		p.AllowedUpstream = append(p.AllowedUpstream, prefix.Masked())
 	}
-	trusted, err := facts.Trust(d.pool.GetTrustedProxyCidrs())
+	trusted, err := facts.Trust(m.GetTrustedProxyCidrs())
 	if err != nil {
 		return nil, refuse(notCompiling, "trusted_proxy_cidrs: %v", err)
 	}
@@ -153,10 +198,9 @@ type sealedAssertionKey struct {
 
 func compileUrgent(l *lane) (*urgent, *Refusal) {
 	u := &urgent{revocations: &Revocations{lineage: l.lineage, marks: map[string]int64{}}}
-	for _, k := range sortedKeys(l.resources) {
-		r := l.resources[k]
+	for _, r := range l.resources {
 		var m proto.Message
-		switch k.kind {
+		switch r.GetKind() {
 		case "Revocation":
 			m = &edgev1.Revocation{}
 		case "Keyset":
@@ -168,7 +212,7 @@ func compileUrgent(l *lane) (*urgent, *Refusal) {
 			continue
 		}
 		if err := proto.Unmarshal(r.GetBytes(), m); err != nil {
-			return nil, refuse(notCompiling, "%s %q cannot be parsed", k.kind, k.id)
+			return nil, refuse(notCompiling, "%s %q cannot be parsed", r.GetKind(), r.GetId())
 		}
 		switch m := m.(type) {
 		case *edgev1.Revocation:

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"bytes"
 	"maps"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 	"google.golang.org/protobuf/proto"
@@ -24,8 +25,19 @@ type lane struct {
 	counter   int64
 	chain     []byte
 	root      [32]byte
-	resources map[key]*resource
+	resources []*resource // in the order of their keys
 }
+
+// of returns the resources of one kind, in the order of their ids.
+func (l *lane) of(kind string) []*resource {
+	at := func(k key) int {
+		i, _ := slices.BinarySearchFunc(l.resources, k, compareKey)
+		return i
+	}
+	return l.resources[at(key{kind, ""}):at(key{kind + "\x00", ""})]
+}
+
+func compareKey(r *resource, k key) int { return r.key().compare(k) }
 
 // next applies an update aside. h is the update's head, verified.
 func (l *lane) next(u *edgev1.Update, h *head) (*lane, *Refusal) {
@@ -44,11 +56,12 @@ func (l *lane) next(u *edgev1.Update, h *head) (*lane, *Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	resources := map[key]*resource{}
+	var resources []*resource
 	if !u.GetReplace() {
-		resources = maps.Clone(l.resources)
+		resources = l.resources
 	}
-	if refusal := change(resources, which, set); refusal != nil {
+	resources, refusal = l.change(resources, which, set)
+	if refusal != nil {
 		return nil, refusal
 	}
 	next := &lane{lineage: h.GetVersion().GetLineage(), counter: u.GetTo(), chain: h.chain(which), root: root(resources), resources: resources}
@@ -58,26 +71,43 @@ func (l *lane) next(u *edgev1.Update, h *head) (*lane, *Refusal) {
 	return next, nil
 }
 
-func change(resources map[key]*resource, which edgev1.Lane, set *edgev1.ResourceSet) *Refusal {
+// change returns the resources after a change. It costs a copy of the list and what is changed: of what an update that
+// replaces everything sends again, the lane's own is kept.
+func (l *lane) change(before []*resource, which edgev1.Lane, set *edgev1.ResourceSet) ([]*resource, *Refusal) {
+	to := make(map[key]*resource, len(set.GetRemoved())+len(set.GetChanged()))
 	for _, k := range set.GetRemoved() {
-		delete(resources, key{k.GetKind(), k.GetId()})
+		to[key{k.GetKind(), k.GetId()}] = nil
 	}
-	seen := make(map[key]bool, len(set.GetChanged()))
-	for _, r := range set.GetChanged() {
-		k := key{r.GetKind(), r.GetId()}
-		if seen[k] {
-			return refuse(badRoot, "%s %q is there twice", k.kind, k.id)
+	for _, sent := range set.GetChanged() {
+		k := key{sent.GetKind(), sent.GetId()}
+		if to[k] != nil {
+			return nil, refuse(badRoot, "%s %q is there twice", k.kind, k.id)
 		}
-		if len(r.GetBytes()) > maxResource {
-			return refuse(tooLarge, "%s %q has %d bytes, the limit is %d", k.kind, k.id, len(r.GetBytes()), maxResource)
+		if len(sent.GetBytes()) > maxResource {
+			return nil, refuse(tooLarge, "%s %q has %d bytes, the limit is %d", k.kind, k.id, len(sent.GetBytes()), maxResource)
 		}
-		seen[k] = true
-		resources[k] = newResource(which, r)
+		to[k] = newResource(which, sent)
+		if at, found := slices.BinarySearchFunc(l.resources, k, compareKey); found && bytes.Equal(l.resources[at].entry, to[k].entry) {
+			to[k] = l.resources[at]
+		}
 	}
-	if len(resources) > maxResources {
-		return refuse(tooLarge, "the lane has %d resources, the limit is %d", len(resources), maxResources)
+	after := make([]*resource, 0, len(before)+len(set.GetChanged()))
+	for _, k := range slices.SortedFunc(maps.Keys(to), key.compare) {
+		at, found := slices.BinarySearchFunc(before, k, compareKey)
+		after = append(after, before[:at]...)
+		if r := to[k]; r != nil {
+			after = append(after, r)
+		}
+		if found {
+			at++
+		}
+		before = before[at:]
 	}
-	return nil
+	after = append(after, before...)
+	if len(after) > maxResources {
+		return nil, refuse(tooLarge, "the lane has %d resources, the limit is %d", len(after), maxResources)
+	}
+	return after, nil
 }
 
 func unpack(u *edgev1.Update) (*edgev1.ResourceSet, *Refusal) {

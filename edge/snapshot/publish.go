@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
@@ -83,10 +84,10 @@ func (s *Store) site(t *tenant, pool *Pool) *Site {
 
 // open opens what is sealed, if it or the keys changed since it last did.
 func (s *Store) open(t *tenant) {
-	if t.openedConfig == t.config && t.openedUrgent == t.urgent && t.openedDataKeys == len(t.dataKeys) {
+	if slices.Equal(t.openedProviders, t.config.providers) && t.openedUrgent == t.urgent && t.openedDataKeys == len(t.dataKeys) {
 		return
 	}
-	t.openedConfig, t.openedUrgent, t.openedDataKeys = t.config, t.urgent, len(t.dataKeys)
+	t.openedProviders, t.openedUrgent, t.openedDataKeys = t.config.providers, t.urgent, len(t.dataKeys)
 	t.opened = opened{}
 	for _, k := range t.urgent.keysets {
 		a, err := openKeyset(t.dataKeys, t.uid, s.poolUID, k.resource, k.message)
@@ -113,9 +114,10 @@ func (s *Store) open(t *tenant) {
 		}
 	}
 	for _, p := range t.config.providers {
-		made := newProvider(p.message)
-		if sealed := p.message.GetClientSecret(); sealed != nil {
-			secret, err := t.dataKeys.open(sealed, t.uid, s.poolUID, p.resource.GetKind(), p.resource.GetUid(), "client_secret")
+		m := p.message.(*edgev1.IdentityProvider)
+		made := newProvider(m)
+		if sealed := m.GetClientSecret(); sealed != nil {
+			secret, err := t.dataKeys.open(sealed, t.uid, s.poolUID, p.GetKind(), p.GetUid(), "client_secret")
 			if err != nil {
 				s.lacking(t, errors.New("open the client secret of "+made.ID+": "+err.Error()))
 			}

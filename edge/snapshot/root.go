@@ -3,17 +3,19 @@ package snapshot
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"slices"
 	"strings"
 
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
 
-// resource is a resource as it was sent, with its entry in the root computed once.
+// resource is a resource as it was sent, with its entry in the root computed once, and read once.
 type resource struct {
 	*edgev1.Resource
-	entry []byte
+	entry     []byte
+	*document // of a config lane, from when it is first compiled
 }
+
+func (r *resource) key() key { return key{r.GetKind(), r.GetId()} }
 
 type key struct{ kind, id string }
 
@@ -34,7 +36,7 @@ func laneName(l edgev1.Lane) string {
 // newResource computes lp(lane) ‖ lp(kind) ‖ lp(id) ‖ lp(uid) ‖ lp(revision) ‖ lp(SHA-256(bytes)).
 func newResource(lane edgev1.Lane, r *edgev1.Resource) *resource {
 	sum := sha256.Sum256(r.GetBytes())
-	entry := lp(nil, laneName(lane))
+	entry := lp(make([]byte, 0, 24+len("config")+len(r.GetKind())+len(r.GetId())+len(r.GetUid())+8+sha256.Size), laneName(lane))
 	entry = lp(entry, r.GetKind())
 	entry = lp(entry, r.GetId())
 	entry = lp(entry, r.GetUid())
@@ -43,23 +45,14 @@ func newResource(lane edgev1.Lane, r *edgev1.Resource) *resource {
 	return &resource{Resource: r, entry: entry}
 }
 
-// root hashes the entries of one lane in the order of (kind, id).
-func root(resources map[key]*resource) [sha256.Size]byte {
+// root hashes the entries of one lane, which are in order.
+func root(resources []*resource) [sha256.Size]byte {
 	h := sha256.New()
 	h.Write([]byte("sp-root-v1"))
-	for _, k := range sortedKeys(resources) {
-		h.Write(resources[k].entry)
+	for _, r := range resources {
+		h.Write(r.entry)
 	}
 	return [sha256.Size]byte(h.Sum(nil))
-}
-
-func sortedKeys(resources map[key]*resource) []key {
-	keys := make([]key, 0, len(resources))
-	for k := range resources {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, key.compare)
-	return keys
 }
 
 // lp appends a length-prefixed field, so that no two lists of fields are the same bytes.

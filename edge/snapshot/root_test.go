@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
+	"slices"
 	"testing"
 
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
@@ -32,10 +33,11 @@ func TestRoots(t *testing.T) {
 		if v.Lane == "urgent" {
 			lane = edgev1.Lane_LANE_URGENT
 		}
-		resources := map[key]*resource{}
+		var resources []*resource
 		for _, r := range v.Resources {
-			resources[key{r.Kind, r.ID}] = newResource(lane, &edgev1.Resource{Kind: r.Kind, Id: r.ID, Uid: r.UID, Revision: r.Revision, Bytes: r.Bytes})
+			resources = append(resources, newResource(lane, &edgev1.Resource{Kind: r.Kind, Id: r.ID, Uid: r.UID, Revision: r.Revision, Bytes: r.Bytes}))
 		}
+		slices.SortFunc(resources, func(a, b *resource) int { return a.key().compare(b.key()) })
 		if got := root(resources); hex.EncodeToString(got[:]) != v.Root {
 			t.Errorf("%s: got %x, want %s", v.Name, got, v.Root)
 		}

@@ -40,17 +40,17 @@ type Store struct {
 
 // tenant is the state of one tenant, guarded by Store.mu.
 type tenant struct {
-	uid            string
-	lanes          map[edgev1.Lane]*lane
-	config         *config // nil until there is one
-	urgent         *urgent
-	pool           *Pool // of the platform
-	dataKeys       dataKeys
-	fresh          *freshness
-	opened         opened
-	openedConfig   *config
-	openedUrgent   *urgent
-	openedDataKeys int
+	uid             string
+	lanes           map[edgev1.Lane]*lane
+	config          *config // nil until there is one
+	urgent          *urgent
+	pool            *Pool // of the platform
+	dataKeys        dataKeys
+	fresh           *freshness
+	opened          opened
+	openedProviders []*resource
+	openedUrgent    *urgent
+	openedDataKeys  int
 }
 
 // New returns a store that knows nothing yet.

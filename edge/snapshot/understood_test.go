@@ -14,7 +14,7 @@ import (
 func TestUnknownFieldsAreFoundEverywhere(t *testing.T) {
 	t.Parallel()
 	for _, m := range []proto.Message{
-		&edgev1.Tenant{}, &edgev1.Pool{}, &edgev1.IdentityProvider{}, &edgev1.App{}, &edgev1.Role{}, &edgev1.Group{}, &edgev1.Policy{},
+		&edgev1.Tenant{}, &edgev1.Pool{}, &edgev1.IdentityProvider{}, &edgev1.App{}, &edgev1.Role{}, &edgev1.Group{}, &edgev1.Membership{}, &edgev1.Policy{}, &edgev1.Grant{},
 		&edgev1.ServiceAccount{}, &edgev1.Revocation{}, &edgev1.Keyset{}, &edgev1.AssertionKey{},
 	} {
 		full := m.ProtoReflect().New()

@@ -80,6 +80,112 @@ func (Access) EnumDescriptor() ([]byte, []int) {
 	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{0}
 }
 
+// Whether a policy decides.
+type PolicyMode int32
+
+const (
+	// The same as ENFORCED.
+	PolicyMode_POLICY_MODE_UNSPECIFIED PolicyMode = 0
+	// It decides.
+	PolicyMode_POLICY_MODE_ENFORCED PolicyMode = 1
+	// It is only reported.
+	PolicyMode_POLICY_MODE_SHADOW PolicyMode = 2
+)
+
+// Enum value maps for PolicyMode.
+var (
+	PolicyMode_name = map[int32]string{
+		0: "POLICY_MODE_UNSPECIFIED",
+		1: "POLICY_MODE_ENFORCED",
+		2: "POLICY_MODE_SHADOW",
+	}
+	PolicyMode_value = map[string]int32{
+		"POLICY_MODE_UNSPECIFIED": 0,
+		"POLICY_MODE_ENFORCED":    1,
+		"POLICY_MODE_SHADOW":      2,
+	}
+)
+
+func (x PolicyMode) Enum() *PolicyMode {
+	p := new(PolicyMode)
+	*p = x
+	return p
+}
+
+func (x PolicyMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PolicyMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_edge_v1_snapshot_proto_enumTypes[1].Descriptor()
+}
+
+func (PolicyMode) Type() protoreflect.EnumType {
+	return &file_sallyport_edge_v1_snapshot_proto_enumTypes[1]
+}
+
+func (x PolicyMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PolicyMode.Descriptor instead.
+func (PolicyMode) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{1}
+}
+
+// What an app without the label is.
+type UnsetLabel int32
+
+const (
+	// Never sent.
+	UnsetLabel_UNSET_LABEL_UNSPECIFIED UnsetLabel = 0
+	// Selected.
+	UnsetLabel_UNSET_LABEL_MATCH UnsetLabel = 1
+	// Not selected.
+	UnsetLabel_UNSET_LABEL_NO_MATCH UnsetLabel = 2
+)
+
+// Enum value maps for UnsetLabel.
+var (
+	UnsetLabel_name = map[int32]string{
+		0: "UNSET_LABEL_UNSPECIFIED",
+		1: "UNSET_LABEL_MATCH",
+		2: "UNSET_LABEL_NO_MATCH",
+	}
+	UnsetLabel_value = map[string]int32{
+		"UNSET_LABEL_UNSPECIFIED": 0,
+		"UNSET_LABEL_MATCH":       1,
+		"UNSET_LABEL_NO_MATCH":    2,
+	}
+)
+
+func (x UnsetLabel) Enum() *UnsetLabel {
+	p := new(UnsetLabel)
+	*p = x
+	return p
+}
+
+func (x UnsetLabel) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UnsetLabel) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_edge_v1_snapshot_proto_enumTypes[2].Descriptor()
+}
+
+func (UnsetLabel) Type() protoreflect.EnumType {
+	return &file_sallyport_edge_v1_snapshot_proto_enumTypes[2]
+}
+
+func (x UnsetLabel) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UnsetLabel.Descriptor instead.
+func (UnsetLabel) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{2}
+}
+
 // What a rule does.
 type Effect int32
 
@@ -121,11 +227,11 @@ func (x Effect) String() string {
 }
 
 func (Effect) Descriptor() protoreflect.EnumDescriptor {
-	return file_sallyport_edge_v1_snapshot_proto_enumTypes[1].Descriptor()
+	return file_sallyport_edge_v1_snapshot_proto_enumTypes[3].Descriptor()
 }
 
 func (Effect) Type() protoreflect.EnumType {
-	return &file_sallyport_edge_v1_snapshot_proto_enumTypes[1]
+	return &file_sallyport_edge_v1_snapshot_proto_enumTypes[3]
 }
 
 func (x Effect) Number() protoreflect.EnumNumber {
@@ -134,7 +240,80 @@ func (x Effect) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Effect.Descriptor instead.
 func (Effect) EnumDescriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{1}
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{3}
+}
+
+// A day of the week.
+type DayOfWeek int32
+
+const (
+	// Never sent.
+	DayOfWeek_DAY_OF_WEEK_UNSPECIFIED DayOfWeek = 0
+	// Monday.
+	DayOfWeek_DAY_OF_WEEK_MONDAY DayOfWeek = 1
+	// Tuesday.
+	DayOfWeek_DAY_OF_WEEK_TUESDAY DayOfWeek = 2
+	// Wednesday.
+	DayOfWeek_DAY_OF_WEEK_WEDNESDAY DayOfWeek = 3
+	// Thursday.
+	DayOfWeek_DAY_OF_WEEK_THURSDAY DayOfWeek = 4
+	// Friday.
+	DayOfWeek_DAY_OF_WEEK_FRIDAY DayOfWeek = 5
+	// Saturday.
+	DayOfWeek_DAY_OF_WEEK_SATURDAY DayOfWeek = 6
+	// Sunday.
+	DayOfWeek_DAY_OF_WEEK_SUNDAY DayOfWeek = 7
+)
+
+// Enum value maps for DayOfWeek.
+var (
+	DayOfWeek_name = map[int32]string{
+		0: "DAY_OF_WEEK_UNSPECIFIED",
+		1: "DAY_OF_WEEK_MONDAY",
+		2: "DAY_OF_WEEK_TUESDAY",
+		3: "DAY_OF_WEEK_WEDNESDAY",
+		4: "DAY_OF_WEEK_THURSDAY",
+		5: "DAY_OF_WEEK_FRIDAY",
+		6: "DAY_OF_WEEK_SATURDAY",
+		7: "DAY_OF_WEEK_SUNDAY",
+	}
+	DayOfWeek_value = map[string]int32{
+		"DAY_OF_WEEK_UNSPECIFIED": 0,
+		"DAY_OF_WEEK_MONDAY":      1,
+		"DAY_OF_WEEK_TUESDAY":     2,
+		"DAY_OF_WEEK_WEDNESDAY":   3,
+		"DAY_OF_WEEK_THURSDAY":    4,
+		"DAY_OF_WEEK_FRIDAY":      5,
+		"DAY_OF_WEEK_SATURDAY":    6,
+		"DAY_OF_WEEK_SUNDAY":      7,
+	}
+)
+
+func (x DayOfWeek) Enum() *DayOfWeek {
+	p := new(DayOfWeek)
+	*p = x
+	return p
+}
+
+func (x DayOfWeek) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DayOfWeek) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_edge_v1_snapshot_proto_enumTypes[4].Descriptor()
+}
+
+func (DayOfWeek) Type() protoreflect.EnumType {
+	return &file_sallyport_edge_v1_snapshot_proto_enumTypes[4]
+}
+
+func (x DayOfWeek) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DayOfWeek.Descriptor instead.
+func (DayOfWeek) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{4}
 }
 
 // Platform, config lane: the edge's own pool, and the only one it is sent.
@@ -690,8 +869,10 @@ type App struct {
 	MaxStaleness *durationpb.Duration `protobuf:"bytes,18,opt,name=max_staleness,json=maxStaleness,proto3" json:"max_staleness,omitempty"`
 	// How long the signed-in keep working while the session store is down.
 	SessionStoreGrace *durationpb.Duration `protobuf:"bytes,19,opt,name=session_store_grace,json=sessionStoreGrace,proto3" json:"session_store_grace,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// For guard-rails to select by.
+	Labels        map[string]string `protobuf:"bytes,20,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *App) Reset() {
@@ -853,6 +1034,13 @@ func (x *App) GetMaxStaleness() *durationpb.Duration {
 func (x *App) GetSessionStoreGrace() *durationpb.Duration {
 	if x != nil {
 		return x.SessionStoreGrace
+	}
+	return nil
+}
+
+func (x *App) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
 	}
 	return nil
 }
@@ -1092,7 +1280,7 @@ type Group struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Never reused.
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
-	// Who is in it.
+	// Who is in it, but for people by their addresses: see Membership.
 	Members       []*GroupMember `protobuf:"bytes,3,rep,name=members,proto3" json:"members,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1149,6 +1337,64 @@ func (x *Group) GetMembers() []*GroupMember {
 	return nil
 }
 
+// Config lane: the groups that one person is a member of by address. One resource a person, so that who joins a group
+// costs an edge some bytes and not the group. Only groups that some policy reaches are told.
+//
+// Its resource has the address as id, no uid, and revision 0: it follows from groups and policies, and is no row of its own.
+type Membership struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Canonical e-mail address. It counts only where it is verified and its domain belongs to the provider.
+	User string `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// Group ids, sorted.
+	Groups        []string `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Membership) Reset() {
+	*x = Membership{}
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Membership) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Membership) ProtoMessage() {}
+
+func (x *Membership) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Membership.ProtoReflect.Descriptor instead.
+func (*Membership) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *Membership) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+func (x *Membership) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
 // One member.
 type GroupMember struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1167,7 +1413,7 @@ type GroupMember struct {
 
 func (x *GroupMember) Reset() {
 	*x = GroupMember{}
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[11]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1179,7 +1425,7 @@ func (x *GroupMember) String() string {
 func (*GroupMember) ProtoMessage() {}
 
 func (x *GroupMember) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[11]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1192,7 +1438,7 @@ func (x *GroupMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GroupMember.ProtoReflect.Descriptor instead.
 func (*GroupMember) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{11}
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *GroupMember) GetMember() isGroupMember_Member {
@@ -1258,7 +1504,7 @@ type GroupMember_ServiceAccount struct {
 }
 
 type GroupMember_User struct {
-	// A person's verified e-mail.
+	// A person's verified e-mail. Sent as Membership instead.
 	User string `protobuf:"bytes,4,opt,name=user,proto3,oneof"`
 }
 
@@ -1283,7 +1529,7 @@ type IdpGroup struct {
 
 func (x *IdpGroup) Reset() {
 	*x = IdpGroup{}
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[12]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1295,7 +1541,7 @@ func (x *IdpGroup) String() string {
 func (*IdpGroup) ProtoMessage() {}
 
 func (x *IdpGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[12]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1308,7 +1554,7 @@ func (x *IdpGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use IdpGroup.ProtoReflect.Descriptor instead.
 func (*IdpGroup) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{12}
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *IdpGroup) GetIdp() string {
@@ -1332,17 +1578,23 @@ type Policy struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Never reused.
 	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
-	// Ids of apps.
+	// Ids of apps; none for a guard-rail.
 	Apps []string `protobuf:"bytes,3,rep,name=apps,proto3" json:"apps,omitempty"`
 	// Order does not matter.
-	Rules         []*Rule `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*Rule `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
+	// Unset is ENFORCED.
+	Mode PolicyMode `protobuf:"varint,5,opt,name=mode,proto3,enum=sallyport.edge.v1.PolicyMode" json:"mode,omitempty"`
+	// Of a guard-rail: it applies to every app whose labels meet all of these.
+	Selector []*LabelRequirement `protobuf:"bytes,6,rep,name=selector,proto3" json:"selector,omitempty"`
+	// Of a guard-rail: whom it spares.
+	Exemptions    []*Exemption `protobuf:"bytes,7,rep,name=exemptions,proto3" json:"exemptions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[13]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1354,7 +1606,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[13]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1367,7 +1619,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{13}
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Policy) GetId() string {
@@ -1398,6 +1650,273 @@ func (x *Policy) GetRules() []*Rule {
 	return nil
 }
 
+func (x *Policy) GetMode() PolicyMode {
+	if x != nil {
+		return x.Mode
+	}
+	return PolicyMode_POLICY_MODE_UNSPECIFIED
+}
+
+func (x *Policy) GetSelector() []*LabelRequirement {
+	if x != nil {
+		return x.Selector
+	}
+	return nil
+}
+
+func (x *Policy) GetExemptions() []*Exemption {
+	if x != nil {
+		return x.Exemptions
+	}
+	return nil
+}
+
+// What a label of an app must be.
+type LabelRequirement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The label.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// One of these.
+	Values []string `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	// Always set.
+	Unset         UnsetLabel `protobuf:"varint,3,opt,name=unset,proto3,enum=sallyport.edge.v1.UnsetLabel" json:"unset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LabelRequirement) Reset() {
+	*x = LabelRequirement{}
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LabelRequirement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LabelRequirement) ProtoMessage() {}
+
+func (x *LabelRequirement) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LabelRequirement.ProtoReflect.Descriptor instead.
+func (*LabelRequirement) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *LabelRequirement) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *LabelRequirement) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *LabelRequirement) GetUnset() UnsetLabel {
+	if x != nil {
+		return x.Unset
+	}
+	return UnsetLabel_UNSET_LABEL_UNSPECIFIED
+}
+
+// Whom a guard-rail spares.
+type Exemption struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique in the policy.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// As in rules.
+	Principals []string `protobuf:"bytes,2,rep,name=principals,proto3" json:"principals,omitempty"`
+	// Ids of apps; none is all that the guard-rail reaches.
+	Apps []string `protobuf:"bytes,3,rep,name=apps,proto3" json:"apps,omitempty"`
+	// Until just before this instant.
+	NotAfter      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Exemption) Reset() {
+	*x = Exemption{}
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Exemption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Exemption) ProtoMessage() {}
+
+func (x *Exemption) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Exemption.ProtoReflect.Descriptor instead.
+func (*Exemption) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Exemption) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Exemption) GetPrincipals() []string {
+	if x != nil {
+		return x.Principals
+	}
+	return nil
+}
+
+func (x *Exemption) GetApps() []string {
+	if x != nil {
+		return x.Apps
+	}
+	return nil
+}
+
+func (x *Exemption) GetNotAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotAfter
+	}
+	return nil
+}
+
+// Config lane: access to one app for a while.
+type Grant struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique in the tenant.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Never reused.
+	Uid string `protobuf:"bytes,2,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Id of the app.
+	App string `protobuf:"bytes,3,opt,name=app,proto3" json:"app,omitempty"`
+	// As in rules.
+	Principals []string `protobuf:"bytes,4,rep,name=principals,proto3" json:"principals,omitempty"`
+	// Role ids.
+	Roles []string `protobuf:"bytes,5,rep,name=roles,proto3" json:"roles,omitempty"`
+	// Operation ids.
+	Operations []string `protobuf:"bytes,6,rep,name=operations,proto3" json:"operations,omitempty"`
+	// From this instant.
+	NotBefore *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
+	// Until just before this instant. Always set.
+	NotAfter      *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Grant) Reset() {
+	*x = Grant{}
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Grant) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Grant) ProtoMessage() {}
+
+func (x *Grant) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Grant.ProtoReflect.Descriptor instead.
+func (*Grant) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Grant) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Grant) GetUid() string {
+	if x != nil {
+		return x.Uid
+	}
+	return ""
+}
+
+func (x *Grant) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *Grant) GetPrincipals() []string {
+	if x != nil {
+		return x.Principals
+	}
+	return nil
+}
+
+func (x *Grant) GetRoles() []string {
+	if x != nil {
+		return x.Roles
+	}
+	return nil
+}
+
+func (x *Grant) GetOperations() []string {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *Grant) GetNotBefore() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotBefore
+	}
+	return nil
+}
+
+func (x *Grant) GetNotAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotAfter
+	}
+	return nil
+}
+
 // One rule.
 type Rule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1414,14 +1933,16 @@ type Rule struct {
 	// All must hold.
 	Conditions *Conditions `protobuf:"bytes,6,opt,name=conditions,proto3" json:"conditions,omitempty"`
 	// For the person who was denied.
-	Remediation   string `protobuf:"bytes,7,opt,name=remediation,proto3" json:"remediation,omitempty"`
+	Remediation string `protobuf:"bytes,7,opt,name=remediation,proto3" json:"remediation,omitempty"`
+	// CEL; must hold besides the conditions.
+	Expression    string `protobuf:"bytes,8,opt,name=expression,proto3" json:"expression,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Rule) Reset() {
 	*x = Rule{}
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[14]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1433,7 +1954,7 @@ func (x *Rule) String() string {
 func (*Rule) ProtoMessage() {}
 
 func (x *Rule) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[14]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1446,7 +1967,7 @@ func (x *Rule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rule.ProtoReflect.Descriptor instead.
 func (*Rule) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{14}
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Rule) GetId() string {
@@ -1498,6 +2019,13 @@ func (x *Rule) GetRemediation() string {
 	return ""
 }
 
+func (x *Rule) GetExpression() string {
+	if x != nil {
+		return x.Expression
+	}
+	return ""
+}
+
 // Each that is set must hold.
 type Conditions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1510,14 +2038,26 @@ type Conditions struct {
 	// From this instant.
 	NotBefore *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
 	// Until just before this instant.
-	NotAfter      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	NotAfter *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	// ISO 3166-1 alpha-2, or `unknown`.
+	Countries []string `protobuf:"bytes,6,rep,name=countries,proto3" json:"countries,omitempty"`
+	// Any of them.
+	TimeWindows []*TimeWindow `protobuf:"bytes,7,rep,name=time_windows,json=timeWindows,proto3" json:"time_windows,omitempty"`
+	// What the device must be.
+	Device *DeviceCondition `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`
+	// Signed in at most this long ago.
+	MaxAuthAge *durationpb.Duration `protobuf:"bytes,9,opt,name=max_auth_age,json=maxAuthAge,proto3" json:"max_auth_age,omitempty"`
+	// Any of them.
+	RequiredAcr []string `protobuf:"bytes,10,rep,name=required_acr,json=requiredAcr,proto3" json:"required_acr,omitempty"`
+	// All of them.
+	RequiredAmr   []string `protobuf:"bytes,11,rep,name=required_amr,json=requiredAmr,proto3" json:"required_amr,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Conditions) Reset() {
 	*x = Conditions{}
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[15]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1529,7 +2069,7 @@ func (x *Conditions) String() string {
 func (*Conditions) ProtoMessage() {}
 
 func (x *Conditions) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[15]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1542,7 +2082,7 @@ func (x *Conditions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conditions.ProtoReflect.Descriptor instead.
 func (*Conditions) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{15}
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Conditions) GetSourceCidrs() []string {
@@ -1580,6 +2120,194 @@ func (x *Conditions) GetNotAfter() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Conditions) GetCountries() []string {
+	if x != nil {
+		return x.Countries
+	}
+	return nil
+}
+
+func (x *Conditions) GetTimeWindows() []*TimeWindow {
+	if x != nil {
+		return x.TimeWindows
+	}
+	return nil
+}
+
+func (x *Conditions) GetDevice() *DeviceCondition {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *Conditions) GetMaxAuthAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAuthAge
+	}
+	return nil
+}
+
+func (x *Conditions) GetRequiredAcr() []string {
+	if x != nil {
+		return x.RequiredAcr
+	}
+	return nil
+}
+
+func (x *Conditions) GetRequiredAmr() []string {
+	if x != nil {
+		return x.RequiredAmr
+	}
+	return nil
+}
+
+// Hours of days of the week, by the clocks of a zone.
+type TimeWindow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Days on which it starts; none is every day.
+	Days []DayOfWeek `protobuf:"varint,1,rep,packed,name=days,proto3,enum=sallyport.edge.v1.DayOfWeek" json:"days,omitempty"`
+	// `HH:MM`.
+	Start string `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
+	// `HH:MM`; not later than start is on the next day.
+	End string `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
+	// IANA time zone.
+	Zone          string `protobuf:"bytes,4,opt,name=zone,proto3" json:"zone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeWindow) Reset() {
+	*x = TimeWindow{}
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeWindow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeWindow) ProtoMessage() {}
+
+func (x *TimeWindow) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeWindow.ProtoReflect.Descriptor instead.
+func (*TimeWindow) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *TimeWindow) GetDays() []DayOfWeek {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+func (x *TimeWindow) GetStart() string {
+	if x != nil {
+		return x.Start
+	}
+	return ""
+}
+
+func (x *TimeWindow) GetEnd() string {
+	if x != nil {
+		return x.End
+	}
+	return ""
+}
+
+func (x *TimeWindow) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+// What the device must be. Each that is set must hold.
+type DeviceCondition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Under management.
+	Managed bool `protobuf:"varint,1,opt,name=managed,proto3" json:"managed,omitempty"`
+	// Compliant.
+	Compliant bool `protobuf:"varint,2,opt,name=compliant,proto3" json:"compliant,omitempty"`
+	// Checks that it passed, all of them.
+	Posture []string `protobuf:"bytes,3,rep,name=posture,proto3" json:"posture,omitempty"`
+	// Older reports count as none.
+	MaxReportAge  *durationpb.Duration `protobuf:"bytes,4,opt,name=max_report_age,json=maxReportAge,proto3" json:"max_report_age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceCondition) Reset() {
+	*x = DeviceCondition{}
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceCondition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceCondition) ProtoMessage() {}
+
+func (x *DeviceCondition) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceCondition.ProtoReflect.Descriptor instead.
+func (*DeviceCondition) Descriptor() ([]byte, []int) {
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *DeviceCondition) GetManaged() bool {
+	if x != nil {
+		return x.Managed
+	}
+	return false
+}
+
+func (x *DeviceCondition) GetCompliant() bool {
+	if x != nil {
+		return x.Compliant
+	}
+	return false
+}
+
+func (x *DeviceCondition) GetPosture() []string {
+	if x != nil {
+		return x.Posture
+	}
+	return nil
+}
+
+func (x *DeviceCondition) GetMaxReportAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxReportAge
+	}
+	return nil
+}
+
 // Config lane.
 type ServiceAccount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1597,7 +2325,7 @@ type ServiceAccount struct {
 
 func (x *ServiceAccount) Reset() {
 	*x = ServiceAccount{}
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[16]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1609,7 +2337,7 @@ func (x *ServiceAccount) String() string {
 func (*ServiceAccount) ProtoMessage() {}
 
 func (x *ServiceAccount) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[16]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1622,7 +2350,7 @@ func (x *ServiceAccount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAccount.ProtoReflect.Descriptor instead.
 func (*ServiceAccount) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{16}
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *ServiceAccount) GetId() string {
@@ -1670,7 +2398,7 @@ type ServiceToken struct {
 
 func (x *ServiceToken) Reset() {
 	*x = ServiceToken{}
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[17]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1682,7 +2410,7 @@ func (x *ServiceToken) String() string {
 func (*ServiceToken) ProtoMessage() {}
 
 func (x *ServiceToken) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[17]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1695,7 +2423,7 @@ func (x *ServiceToken) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceToken.ProtoReflect.Descriptor instead.
 func (*ServiceToken) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{17}
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ServiceToken) GetId() string {
@@ -1743,7 +2471,7 @@ type Revocation struct {
 
 func (x *Revocation) Reset() {
 	*x = Revocation{}
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[18]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1755,7 +2483,7 @@ func (x *Revocation) String() string {
 func (*Revocation) ProtoMessage() {}
 
 func (x *Revocation) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[18]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1768,7 +2496,7 @@ func (x *Revocation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Revocation.ProtoReflect.Descriptor instead.
 func (*Revocation) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{18}
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Revocation) GetUid() string {
@@ -1812,7 +2540,7 @@ type Keyset struct {
 
 func (x *Keyset) Reset() {
 	*x = Keyset{}
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[19]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1824,7 +2552,7 @@ func (x *Keyset) String() string {
 func (*Keyset) ProtoMessage() {}
 
 func (x *Keyset) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[19]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1837,7 +2565,7 @@ func (x *Keyset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Keyset.ProtoReflect.Descriptor instead.
 func (*Keyset) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{19}
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Keyset) GetPurpose() string {
@@ -1871,7 +2599,7 @@ type AssertionKey struct {
 
 func (x *AssertionKey) Reset() {
 	*x = AssertionKey{}
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[20]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1883,7 +2611,7 @@ func (x *AssertionKey) String() string {
 func (*AssertionKey) ProtoMessage() {}
 
 func (x *AssertionKey) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[20]
+	mi := &file_sallyport_edge_v1_snapshot_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1896,7 +2624,7 @@ func (x *AssertionKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AssertionKey.ProtoReflect.Descriptor instead.
 func (*AssertionKey) Descriptor() ([]byte, []int) {
-	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{20}
+	return file_sallyport_edge_v1_snapshot_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *AssertionKey) GetKid() string {
@@ -1978,7 +2706,7 @@ const file_sallyport_edge_v1_snapshot_proto_rawDesc = "" +
 	"\x06key_id\x18\x01 \x01(\tR\x05keyId\x12\x1e\n" +
 	"\n" +
 	"ciphertext\x18\x02 \x01(\fR\n" +
-	"ciphertext\"\xb3\x06\n" +
+	"ciphertext\"\xaa\a\n" +
 	"\x03App\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x12!\n" +
@@ -2001,7 +2729,11 @@ const file_sallyport_edge_v1_snapshot_proto_rawDesc = "" +
 	"\x11websocket_origins\x18\x10 \x03(\tR\x10websocketOrigins\x12:\n" +
 	"\asession\x18\x11 \x01(\v2 .sallyport.edge.v1.SessionLimitsR\asession\x12>\n" +
 	"\rmax_staleness\x18\x12 \x01(\v2\x19.google.protobuf.DurationR\fmaxStaleness\x12I\n" +
-	"\x13session_store_grace\x18\x13 \x01(\v2\x19.google.protobuf.DurationR\x11sessionStoreGrace\"\x93\x01\n" +
+	"\x13session_store_grace\x18\x13 \x01(\v2\x19.google.protobuf.DurationR\x11sessionStoreGrace\x12:\n" +
+	"\x06labels\x18\x14 \x03(\v2\".sallyport.edge.v1.App.LabelsEntryR\x06labels\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x93\x01\n" +
 	"\x05Route\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12#\n" +
 	"\rupstream_urls\x18\x02 \x03(\tR\fupstreamUrls\x12\x1c\n" +
@@ -2023,7 +2755,11 @@ const file_sallyport_edge_v1_snapshot_proto_rawDesc = "" +
 	"\x05Group\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x128\n" +
-	"\amembers\x18\x03 \x03(\v2\x1e.sallyport.edge.v1.GroupMemberR\amembers\"\xac\x01\n" +
+	"\amembers\x18\x03 \x03(\v2\x1e.sallyport.edge.v1.GroupMemberR\amembers\"8\n" +
+	"\n" +
+	"Membership\x12\x12\n" +
+	"\x04user\x18\x01 \x01(\tR\x04user\x12\x16\n" +
+	"\x06groups\x18\x02 \x03(\tR\x06groups\"\xac\x01\n" +
 	"\vGroupMember\x12:\n" +
 	"\tidp_group\x18\x01 \x01(\v2\x1b.sallyport.edge.v1.IdpGroupH\x00R\bidpGroup\x12\x16\n" +
 	"\x05group\x18\x02 \x01(\tH\x00R\x05group\x12)\n" +
@@ -2032,12 +2768,42 @@ const file_sallyport_edge_v1_snapshot_proto_rawDesc = "" +
 	"\x06member\"0\n" +
 	"\bIdpGroup\x12\x10\n" +
 	"\x03idp\x18\x01 \x01(\tR\x03idp\x12\x12\n" +
-	"\x04name\x18\x02 \x01(\tR\x04name\"m\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\"\x9f\x02\n" +
 	"\x06Policy\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x12\x12\n" +
 	"\x04apps\x18\x03 \x03(\tR\x04apps\x12-\n" +
-	"\x05rules\x18\x04 \x03(\v2\x17.sallyport.edge.v1.RuleR\x05rules\"\x80\x02\n" +
+	"\x05rules\x18\x04 \x03(\v2\x17.sallyport.edge.v1.RuleR\x05rules\x121\n" +
+	"\x04mode\x18\x05 \x01(\x0e2\x1d.sallyport.edge.v1.PolicyModeR\x04mode\x12?\n" +
+	"\bselector\x18\x06 \x03(\v2#.sallyport.edge.v1.LabelRequirementR\bselector\x12<\n" +
+	"\n" +
+	"exemptions\x18\a \x03(\v2\x1c.sallyport.edge.v1.ExemptionR\n" +
+	"exemptions\"q\n" +
+	"\x10LabelRequirement\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x16\n" +
+	"\x06values\x18\x02 \x03(\tR\x06values\x123\n" +
+	"\x05unset\x18\x03 \x01(\x0e2\x1d.sallyport.edge.v1.UnsetLabelR\x05unset\"\x88\x01\n" +
+	"\tExemption\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
+	"\n" +
+	"principals\x18\x02 \x03(\tR\n" +
+	"principals\x12\x12\n" +
+	"\x04apps\x18\x03 \x03(\tR\x04apps\x127\n" +
+	"\tnot_after\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\"\x85\x02\n" +
+	"\x05Grant\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
+	"\x03uid\x18\x02 \x01(\tR\x03uid\x12\x10\n" +
+	"\x03app\x18\x03 \x01(\tR\x03app\x12\x1e\n" +
+	"\n" +
+	"principals\x18\x04 \x03(\tR\n" +
+	"principals\x12\x14\n" +
+	"\x05roles\x18\x05 \x03(\tR\x05roles\x12\x1e\n" +
+	"\n" +
+	"operations\x18\x06 \x03(\tR\n" +
+	"operations\x129\n" +
+	"\n" +
+	"not_before\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x127\n" +
+	"\tnot_after\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\"\xa0\x02\n" +
 	"\x04Rule\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x121\n" +
 	"\x06effect\x18\x02 \x01(\x0e2\x19.sallyport.edge.v1.EffectR\x06effect\x12\x1e\n" +
@@ -2051,7 +2817,10 @@ const file_sallyport_edge_v1_snapshot_proto_rawDesc = "" +
 	"\n" +
 	"conditions\x18\x06 \x01(\v2\x1d.sallyport.edge.v1.ConditionsR\n" +
 	"conditions\x12 \n" +
-	"\vremediation\x18\a \x01(\tR\vremediation\"\xd6\x01\n" +
+	"\vremediation\x18\a \x01(\tR\vremediation\x12\x1e\n" +
+	"\n" +
+	"expression\x18\b \x01(\tR\n" +
+	"expression\"\xf5\x03\n" +
 	"\n" +
 	"Conditions\x12!\n" +
 	"\fsource_cidrs\x18\x01 \x03(\tR\vsourceCidrs\x12\x12\n" +
@@ -2060,7 +2829,26 @@ const file_sallyport_edge_v1_snapshot_proto_rawDesc = "" +
 	"members_of\x18\x03 \x03(\tR\tmembersOf\x129\n" +
 	"\n" +
 	"not_before\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x127\n" +
-	"\tnot_after\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\"\x87\x01\n" +
+	"\tnot_after\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\x12\x1c\n" +
+	"\tcountries\x18\x06 \x03(\tR\tcountries\x12@\n" +
+	"\ftime_windows\x18\a \x03(\v2\x1d.sallyport.edge.v1.TimeWindowR\vtimeWindows\x12:\n" +
+	"\x06device\x18\b \x01(\v2\".sallyport.edge.v1.DeviceConditionR\x06device\x12;\n" +
+	"\fmax_auth_age\x18\t \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"maxAuthAge\x12!\n" +
+	"\frequired_acr\x18\n" +
+	" \x03(\tR\vrequiredAcr\x12!\n" +
+	"\frequired_amr\x18\v \x03(\tR\vrequiredAmr\"z\n" +
+	"\n" +
+	"TimeWindow\x120\n" +
+	"\x04days\x18\x01 \x03(\x0e2\x1c.sallyport.edge.v1.DayOfWeekR\x04days\x12\x14\n" +
+	"\x05start\x18\x02 \x01(\tR\x05start\x12\x10\n" +
+	"\x03end\x18\x03 \x01(\tR\x03end\x12\x12\n" +
+	"\x04zone\x18\x04 \x01(\tR\x04zone\"\xa4\x01\n" +
+	"\x0fDeviceCondition\x12\x18\n" +
+	"\amanaged\x18\x01 \x01(\bR\amanaged\x12\x1c\n" +
+	"\tcompliant\x18\x02 \x01(\bR\tcompliant\x12\x18\n" +
+	"\aposture\x18\x03 \x03(\tR\aposture\x12?\n" +
+	"\x0emax_report_age\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\fmaxReportAge\"\x87\x01\n" +
 	"\x0eServiceAccount\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x12\x1a\n" +
@@ -2094,12 +2882,31 @@ const file_sallyport_edge_v1_snapshot_proto_rawDesc = "" +
 	"\x12ACCESS_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vACCESS_READ\x10\x01\x12\x10\n" +
 	"\fACCESS_WRITE\x10\x02\x12\x10\n" +
-	"\fACCESS_ADMIN\x10\x03*W\n" +
+	"\fACCESS_ADMIN\x10\x03*[\n" +
+	"\n" +
+	"PolicyMode\x12\x1b\n" +
+	"\x17POLICY_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14POLICY_MODE_ENFORCED\x10\x01\x12\x16\n" +
+	"\x12POLICY_MODE_SHADOW\x10\x02*Z\n" +
+	"\n" +
+	"UnsetLabel\x12\x1b\n" +
+	"\x17UNSET_LABEL_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11UNSET_LABEL_MATCH\x10\x01\x12\x18\n" +
+	"\x14UNSET_LABEL_NO_MATCH\x10\x02*W\n" +
 	"\x06Effect\x12\x16\n" +
 	"\x12EFFECT_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fEFFECT_ALLOW\x10\x01\x12\x0f\n" +
 	"\vEFFECT_DENY\x10\x02\x12\x12\n" +
-	"\x0eEFFECT_REQUIRE\x10\x03B\xd3\x01\n" +
+	"\x0eEFFECT_REQUIRE\x10\x03*\xd8\x01\n" +
+	"\tDayOfWeek\x12\x1b\n" +
+	"\x17DAY_OF_WEEK_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12DAY_OF_WEEK_MONDAY\x10\x01\x12\x17\n" +
+	"\x13DAY_OF_WEEK_TUESDAY\x10\x02\x12\x19\n" +
+	"\x15DAY_OF_WEEK_WEDNESDAY\x10\x03\x12\x18\n" +
+	"\x14DAY_OF_WEEK_THURSDAY\x10\x04\x12\x16\n" +
+	"\x12DAY_OF_WEEK_FRIDAY\x10\x05\x12\x18\n" +
+	"\x14DAY_OF_WEEK_SATURDAY\x10\x06\x12\x16\n" +
+	"\x12DAY_OF_WEEK_SUNDAY\x10\aB\xd3\x01\n" +
 	"\x15com.sallyport.edge.v1B\rSnapshotProtoP\x01ZEgithub.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1;edgev1\xa2\x02\x03SEX\xaa\x02\x11Sallyport.Edge.V1\xca\x02\x11Sallyport\\Edge\\V1\xe2\x02\x1dSallyport\\Edge\\V1\\GPBMetadata\xea\x02\x13Sallyport::Edge::V1b\x06proto3"
 
 var (
@@ -2114,69 +2921,92 @@ func file_sallyport_edge_v1_snapshot_proto_rawDescGZIP() []byte {
 	return file_sallyport_edge_v1_snapshot_proto_rawDescData
 }
 
-var file_sallyport_edge_v1_snapshot_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_sallyport_edge_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_sallyport_edge_v1_snapshot_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_sallyport_edge_v1_snapshot_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
 var file_sallyport_edge_v1_snapshot_proto_goTypes = []any{
 	(Access)(0),                   // 0: sallyport.edge.v1.Access
-	(Effect)(0),                   // 1: sallyport.edge.v1.Effect
-	(*Pool)(nil),                  // 2: sallyport.edge.v1.Pool
-	(*PoolTenant)(nil),            // 3: sallyport.edge.v1.PoolTenant
-	(*Tenant)(nil),                // 4: sallyport.edge.v1.Tenant
-	(*SessionLimits)(nil),         // 5: sallyport.edge.v1.SessionLimits
-	(*IdentityProvider)(nil),      // 6: sallyport.edge.v1.IdentityProvider
-	(*Sealed)(nil),                // 7: sallyport.edge.v1.Sealed
-	(*App)(nil),                   // 8: sallyport.edge.v1.App
-	(*Route)(nil),                 // 9: sallyport.edge.v1.Route
-	(*Operation)(nil),             // 10: sallyport.edge.v1.Operation
-	(*Role)(nil),                  // 11: sallyport.edge.v1.Role
-	(*Group)(nil),                 // 12: sallyport.edge.v1.Group
-	(*GroupMember)(nil),           // 13: sallyport.edge.v1.GroupMember
-	(*IdpGroup)(nil),              // 14: sallyport.edge.v1.IdpGroup
-	(*Policy)(nil),                // 15: sallyport.edge.v1.Policy
-	(*Rule)(nil),                  // 16: sallyport.edge.v1.Rule
-	(*Conditions)(nil),            // 17: sallyport.edge.v1.Conditions
-	(*ServiceAccount)(nil),        // 18: sallyport.edge.v1.ServiceAccount
-	(*ServiceToken)(nil),          // 19: sallyport.edge.v1.ServiceToken
-	(*Revocation)(nil),            // 20: sallyport.edge.v1.Revocation
-	(*Keyset)(nil),                // 21: sallyport.edge.v1.Keyset
-	(*AssertionKey)(nil),          // 22: sallyport.edge.v1.AssertionKey
-	nil,                           // 23: sallyport.edge.v1.IdentityProvider.AuthorizeParametersEntry
-	(*durationpb.Duration)(nil),   // 24: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil), // 25: google.protobuf.Timestamp
+	(PolicyMode)(0),               // 1: sallyport.edge.v1.PolicyMode
+	(UnsetLabel)(0),               // 2: sallyport.edge.v1.UnsetLabel
+	(Effect)(0),                   // 3: sallyport.edge.v1.Effect
+	(DayOfWeek)(0),                // 4: sallyport.edge.v1.DayOfWeek
+	(*Pool)(nil),                  // 5: sallyport.edge.v1.Pool
+	(*PoolTenant)(nil),            // 6: sallyport.edge.v1.PoolTenant
+	(*Tenant)(nil),                // 7: sallyport.edge.v1.Tenant
+	(*SessionLimits)(nil),         // 8: sallyport.edge.v1.SessionLimits
+	(*IdentityProvider)(nil),      // 9: sallyport.edge.v1.IdentityProvider
+	(*Sealed)(nil),                // 10: sallyport.edge.v1.Sealed
+	(*App)(nil),                   // 11: sallyport.edge.v1.App
+	(*Route)(nil),                 // 12: sallyport.edge.v1.Route
+	(*Operation)(nil),             // 13: sallyport.edge.v1.Operation
+	(*Role)(nil),                  // 14: sallyport.edge.v1.Role
+	(*Group)(nil),                 // 15: sallyport.edge.v1.Group
+	(*Membership)(nil),            // 16: sallyport.edge.v1.Membership
+	(*GroupMember)(nil),           // 17: sallyport.edge.v1.GroupMember
+	(*IdpGroup)(nil),              // 18: sallyport.edge.v1.IdpGroup
+	(*Policy)(nil),                // 19: sallyport.edge.v1.Policy
+	(*LabelRequirement)(nil),      // 20: sallyport.edge.v1.LabelRequirement
+	(*Exemption)(nil),             // 21: sallyport.edge.v1.Exemption
+	(*Grant)(nil),                 // 22: sallyport.edge.v1.Grant
+	(*Rule)(nil),                  // 23: sallyport.edge.v1.Rule
+	(*Conditions)(nil),            // 24: sallyport.edge.v1.Conditions
+	(*TimeWindow)(nil),            // 25: sallyport.edge.v1.TimeWindow
+	(*DeviceCondition)(nil),       // 26: sallyport.edge.v1.DeviceCondition
+	(*ServiceAccount)(nil),        // 27: sallyport.edge.v1.ServiceAccount
+	(*ServiceToken)(nil),          // 28: sallyport.edge.v1.ServiceToken
+	(*Revocation)(nil),            // 29: sallyport.edge.v1.Revocation
+	(*Keyset)(nil),                // 30: sallyport.edge.v1.Keyset
+	(*AssertionKey)(nil),          // 31: sallyport.edge.v1.AssertionKey
+	nil,                           // 32: sallyport.edge.v1.IdentityProvider.AuthorizeParametersEntry
+	nil,                           // 33: sallyport.edge.v1.App.LabelsEntry
+	(*durationpb.Duration)(nil),   // 34: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil), // 35: google.protobuf.Timestamp
 }
 var file_sallyport_edge_v1_snapshot_proto_depIdxs = []int32{
-	3,  // 0: sallyport.edge.v1.Pool.tenants:type_name -> sallyport.edge.v1.PoolTenant
-	5,  // 1: sallyport.edge.v1.Tenant.session:type_name -> sallyport.edge.v1.SessionLimits
-	24, // 2: sallyport.edge.v1.SessionLimits.absolute_lifetime:type_name -> google.protobuf.Duration
-	24, // 3: sallyport.edge.v1.SessionLimits.idle_timeout:type_name -> google.protobuf.Duration
-	7,  // 4: sallyport.edge.v1.IdentityProvider.client_secret:type_name -> sallyport.edge.v1.Sealed
-	23, // 5: sallyport.edge.v1.IdentityProvider.authorize_parameters:type_name -> sallyport.edge.v1.IdentityProvider.AuthorizeParametersEntry
-	9,  // 6: sallyport.edge.v1.App.routes:type_name -> sallyport.edge.v1.Route
-	10, // 7: sallyport.edge.v1.App.operations:type_name -> sallyport.edge.v1.Operation
-	5,  // 8: sallyport.edge.v1.App.session:type_name -> sallyport.edge.v1.SessionLimits
-	24, // 9: sallyport.edge.v1.App.max_staleness:type_name -> google.protobuf.Duration
-	24, // 10: sallyport.edge.v1.App.session_store_grace:type_name -> google.protobuf.Duration
-	24, // 11: sallyport.edge.v1.Route.timeout:type_name -> google.protobuf.Duration
-	0,  // 12: sallyport.edge.v1.Operation.access:type_name -> sallyport.edge.v1.Access
-	0,  // 13: sallyport.edge.v1.Role.access:type_name -> sallyport.edge.v1.Access
-	13, // 14: sallyport.edge.v1.Group.members:type_name -> sallyport.edge.v1.GroupMember
-	14, // 15: sallyport.edge.v1.GroupMember.idp_group:type_name -> sallyport.edge.v1.IdpGroup
-	16, // 16: sallyport.edge.v1.Policy.rules:type_name -> sallyport.edge.v1.Rule
-	1,  // 17: sallyport.edge.v1.Rule.effect:type_name -> sallyport.edge.v1.Effect
-	17, // 18: sallyport.edge.v1.Rule.conditions:type_name -> sallyport.edge.v1.Conditions
-	25, // 19: sallyport.edge.v1.Conditions.not_before:type_name -> google.protobuf.Timestamp
-	25, // 20: sallyport.edge.v1.Conditions.not_after:type_name -> google.protobuf.Timestamp
-	19, // 21: sallyport.edge.v1.ServiceAccount.tokens:type_name -> sallyport.edge.v1.ServiceToken
-	25, // 22: sallyport.edge.v1.ServiceToken.expire_time:type_name -> google.protobuf.Timestamp
-	25, // 23: sallyport.edge.v1.Revocation.expire_time:type_name -> google.protobuf.Timestamp
-	7,  // 24: sallyport.edge.v1.Keyset.keyset:type_name -> sallyport.edge.v1.Sealed
-	7,  // 25: sallyport.edge.v1.AssertionKey.private_key:type_name -> sallyport.edge.v1.Sealed
-	25, // 26: sallyport.edge.v1.AssertionKey.not_before:type_name -> google.protobuf.Timestamp
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	6,  // 0: sallyport.edge.v1.Pool.tenants:type_name -> sallyport.edge.v1.PoolTenant
+	8,  // 1: sallyport.edge.v1.Tenant.session:type_name -> sallyport.edge.v1.SessionLimits
+	34, // 2: sallyport.edge.v1.SessionLimits.absolute_lifetime:type_name -> google.protobuf.Duration
+	34, // 3: sallyport.edge.v1.SessionLimits.idle_timeout:type_name -> google.protobuf.Duration
+	10, // 4: sallyport.edge.v1.IdentityProvider.client_secret:type_name -> sallyport.edge.v1.Sealed
+	32, // 5: sallyport.edge.v1.IdentityProvider.authorize_parameters:type_name -> sallyport.edge.v1.IdentityProvider.AuthorizeParametersEntry
+	12, // 6: sallyport.edge.v1.App.routes:type_name -> sallyport.edge.v1.Route
+	13, // 7: sallyport.edge.v1.App.operations:type_name -> sallyport.edge.v1.Operation
+	8,  // 8: sallyport.edge.v1.App.session:type_name -> sallyport.edge.v1.SessionLimits
+	34, // 9: sallyport.edge.v1.App.max_staleness:type_name -> google.protobuf.Duration
+	34, // 10: sallyport.edge.v1.App.session_store_grace:type_name -> google.protobuf.Duration
+	33, // 11: sallyport.edge.v1.App.labels:type_name -> sallyport.edge.v1.App.LabelsEntry
+	34, // 12: sallyport.edge.v1.Route.timeout:type_name -> google.protobuf.Duration
+	0,  // 13: sallyport.edge.v1.Operation.access:type_name -> sallyport.edge.v1.Access
+	0,  // 14: sallyport.edge.v1.Role.access:type_name -> sallyport.edge.v1.Access
+	17, // 15: sallyport.edge.v1.Group.members:type_name -> sallyport.edge.v1.GroupMember
+	18, // 16: sallyport.edge.v1.GroupMember.idp_group:type_name -> sallyport.edge.v1.IdpGroup
+	23, // 17: sallyport.edge.v1.Policy.rules:type_name -> sallyport.edge.v1.Rule
+	1,  // 18: sallyport.edge.v1.Policy.mode:type_name -> sallyport.edge.v1.PolicyMode
+	20, // 19: sallyport.edge.v1.Policy.selector:type_name -> sallyport.edge.v1.LabelRequirement
+	21, // 20: sallyport.edge.v1.Policy.exemptions:type_name -> sallyport.edge.v1.Exemption
+	2,  // 21: sallyport.edge.v1.LabelRequirement.unset:type_name -> sallyport.edge.v1.UnsetLabel
+	35, // 22: sallyport.edge.v1.Exemption.not_after:type_name -> google.protobuf.Timestamp
+	35, // 23: sallyport.edge.v1.Grant.not_before:type_name -> google.protobuf.Timestamp
+	35, // 24: sallyport.edge.v1.Grant.not_after:type_name -> google.protobuf.Timestamp
+	3,  // 25: sallyport.edge.v1.Rule.effect:type_name -> sallyport.edge.v1.Effect
+	24, // 26: sallyport.edge.v1.Rule.conditions:type_name -> sallyport.edge.v1.Conditions
+	35, // 27: sallyport.edge.v1.Conditions.not_before:type_name -> google.protobuf.Timestamp
+	35, // 28: sallyport.edge.v1.Conditions.not_after:type_name -> google.protobuf.Timestamp
+	25, // 29: sallyport.edge.v1.Conditions.time_windows:type_name -> sallyport.edge.v1.TimeWindow
+	26, // 30: sallyport.edge.v1.Conditions.device:type_name -> sallyport.edge.v1.DeviceCondition
+	34, // 31: sallyport.edge.v1.Conditions.max_auth_age:type_name -> google.protobuf.Duration
+	4,  // 32: sallyport.edge.v1.TimeWindow.days:type_name -> sallyport.edge.v1.DayOfWeek
+	34, // 33: sallyport.edge.v1.DeviceCondition.max_report_age:type_name -> google.protobuf.Duration
+	28, // 34: sallyport.edge.v1.ServiceAccount.tokens:type_name -> sallyport.edge.v1.ServiceToken
+	35, // 35: sallyport.edge.v1.ServiceToken.expire_time:type_name -> google.protobuf.Timestamp
+	35, // 36: sallyport.edge.v1.Revocation.expire_time:type_name -> google.protobuf.Timestamp
+	10, // 37: sallyport.edge.v1.Keyset.keyset:type_name -> sallyport.edge.v1.Sealed
+	10, // 38: sallyport.edge.v1.AssertionKey.private_key:type_name -> sallyport.edge.v1.Sealed
+	35, // 39: sallyport.edge.v1.AssertionKey.not_before:type_name -> google.protobuf.Timestamp
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_edge_v1_snapshot_proto_init() }
@@ -2184,7 +3014,7 @@ func file_sallyport_edge_v1_snapshot_proto_init() {
 	if File_sallyport_edge_v1_snapshot_proto != nil {
 		return
 	}
-	file_sallyport_edge_v1_snapshot_proto_msgTypes[11].OneofWrappers = []any{
+	file_sallyport_edge_v1_snapshot_proto_msgTypes[12].OneofWrappers = []any{
 		(*GroupMember_IdpGroup)(nil),
 		(*GroupMember_Group)(nil),
 		(*GroupMember_ServiceAccount)(nil),
@@ -2195,8 +3025,8 @@ func file_sallyport_edge_v1_snapshot_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_edge_v1_snapshot_proto_rawDesc), len(file_sallyport_edge_v1_snapshot_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   22,
+			NumEnums:      5,
+			NumMessages:   29,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
