@@ -35,6 +35,7 @@ const (
 	ReasonEtagStale         = "ETAG_STALE"
 	ReasonInUse             = "IN_USE"
 	ReasonLastOwner         = "LAST_OWNER"
+	ReasonPolicyTestFailed  = "POLICY_TEST_FAILED"
 	ReasonRoleRequired      = "ROLE_REQUIRED"
 	ReasonTokenMissing      = "TOKEN_MISSING"
 	ReasonTokenInvalid      = "TOKEN_INVALID"

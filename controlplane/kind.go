@@ -10,6 +10,8 @@ const (
 	KindRole             Kind = "Role"
 	KindGroup            Kind = "Group"
 	KindPolicy           Kind = "Policy"
+	KindGrant            Kind = "Grant"
+	KindPolicyTest       Kind = "PolicyTest"
 	KindServiceAccount   Kind = "ServiceAccount"
 	KindMember           Kind = "Member"
 	KindAPIToken         Kind = "ApiToken"
@@ -33,6 +35,8 @@ var Kinds = map[Kind]Traits{
 	KindRole:             {Collection: "roles", Applicable: true, New: func() Spec { return &Role{} }},
 	KindGroup:            {Collection: "groups", Applicable: true, New: func() Spec { return &Group{} }},
 	KindPolicy:           {Collection: "policies", Applicable: true, New: func() Spec { return &Policy{} }},
+	KindGrant:            {Collection: "grants", Applicable: true, New: func() Spec { return &Grant{} }},
+	KindPolicyTest:       {Collection: "policyTests", Applicable: true, New: func() Spec { return &PolicyTest{} }},
 	KindServiceAccount:   {Collection: "serviceAccounts", Applicable: true, New: func() Spec { return &ServiceAccount{} }},
 	KindMember:           {Collection: "members", Applicable: true, New: func() Spec { return &Member{} }},
 	KindAPIToken:         {Collection: "apiTokens", New: func() Spec { return &APIToken{} }},

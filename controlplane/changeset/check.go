@@ -35,6 +35,10 @@ func (r *run) checkOne(resource *controlplane.Resource) ([]controlplane.Violatio
 		return idp.Check(spec), nil
 	case *controlplane.Member:
 		return member.Check(spec), nil
+	case *controlplane.Policy:
+		return policy.Check(spec), nil
+	case *controlplane.PolicyTest:
+		return policy.CheckTest(spec), nil
 	case *controlplane.Tenant:
 		return append(policy.CheckHost("auth_host", spec.AuthHost), spec.Session.Check("session")...), nil
 	case *controlplane.APIToken:
@@ -42,7 +46,7 @@ func (r *run) checkOne(resource *controlplane.Resource) ([]controlplane.Violatio
 	case *controlplane.EdgePool:
 		return r.checkPool(spec, func(id string) (bool, error) { return r.outside.tenants[id], nil })
 	default:
-		return nil, nil // groups, roles and policies mean something only together: see compile
+		return nil, nil // groups, roles and grants mean something only together: see judge
 	}
 }
 
@@ -67,7 +71,7 @@ func (r *run) add(at string, found ...controlplane.Violation) {
 
 // checkAll looks at what the set leaves behind, all of it written.
 func (r *run) checkAll() error {
-	for _, step := range []func() error{r.references, r.referrers, r.keepOwner, r.addresses, r.callersCheck, r.compile} {
+	for _, step := range []func() error{r.references, r.referrers, r.keepOwner, r.addresses, r.callersCheck, r.judge} {
 		if err := step(); err != nil || len(r.violations) > 0 {
 			return err
 		}
@@ -197,33 +201,4 @@ func (r *run) keepOwner() error {
 		}
 	}
 	return member.KeepOwner(owners)
-}
-
-// compile runs the edges' own compiler over what the tenant's policy has become.
-func (r *run) compile() error {
-	places := map[key]string{}
-	concerned := false
-	for _, c := range r.changes {
-		places[key{c.kind, c.id}] = c.at
-		// Of providers and service accounts policies know only whether they are there.
-		onlyExistence := c.kind == controlplane.KindIdentityProvider || c.kind == controlplane.KindServiceAccount
-		if slices.Contains(policy.Kinds, c.kind) && (!onlyExistence || c.before == nil || c.after == nil) {
-			concerned = true
-		}
-	}
-	if !concerned {
-		return nil
-	}
-	all, err := r.tx.AllResources(policy.Kinds...)
-	if err != nil {
-		return err
-	}
-	for _, f := range policy.Compile(all) {
-		at, inSet := places[key{f.Kind, f.ID}]
-		if !inSet && f.Kind != "" {
-			at = r.name(f.Kind, f.ID)
-		}
-		r.add(at, f.Violation)
-	}
-	return nil
 }

@@ -8,7 +8,8 @@
 //	authorize   each difference, by what it was and what it becomes
 //	check       each resource by itself: the rules of its noun's package
 //	write       resources, then secrets; deletions last
-//	check       all of it together: references, referrers, addresses, owners, and the policy compiled as edges compile it
+//	check       all of it together: references, referrers, addresses, owners, the policy compiled as edges compile it, and
+//	            the tenant's policy tests, which a set may be forced against
 //	record      one change row with every difference; or none, if nothing differs
 //
 // Checks of the whole run after everything is written, so the order of a set means nothing: two apps may swap hosts, a

@@ -1,7 +1,9 @@
 package changeset
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/member"
@@ -12,6 +14,11 @@ import (
 func (r *run) authorize() error {
 	if r.trusted {
 		return nil
+	}
+	if r.set.ForceReason != "" {
+		if err := r.caller.Require(controlplane.WriteConfiguration); err != nil {
+			return err
+		}
 	}
 	for _, c := range r.changes {
 		if err := r.authorizeChange(c); err != nil {
@@ -27,8 +34,19 @@ func (r *run) authorizeChange(c *change) error {
 		if err := r.caller.Require(controlplane.WriteApps); err != nil {
 			return err
 		}
-		return r.manages(c.before, c.after)
+		if err := r.manages(c.before, c.after); err != nil {
+			return err
+		}
+		return r.governedLabels(c)
 	case controlplane.KindPolicy:
+		if specOf[*controlplane.Policy](c.before).GuardRail() || specOf[*controlplane.Policy](c.after).GuardRail() {
+			return r.caller.Require(controlplane.WriteConfiguration)
+		}
+		if err := r.caller.Require(controlplane.WriteApps); err != nil {
+			return err
+		}
+		return r.managesAppsOf(c.before, c.after)
+	case controlplane.KindGrant:
 		if err := r.caller.Require(controlplane.WriteApps); err != nil {
 			return err
 		}
@@ -124,20 +142,16 @@ func notManaged() error {
 	return e
 }
 
-// managesAppsOf does the same for all apps that a policy names, as they are and as the set leaves them.
-func (r *run) managesAppsOf(policies ...*controlplane.Resource) error {
+// managesAppsOf does the same for all apps that policies and grants name, as they are and as the set leaves them.
+func (r *run) managesAppsOf(rules ...*controlplane.Resource) error {
 	if r.caller.Role != controlplane.AppManager {
 		return nil
 	}
-	for _, p := range policies {
-		spec := specOf[*controlplane.Policy](p)
-		if spec == nil {
-			continue
-		}
-		for _, id := range spec.Apps {
+	for _, resource := range rules {
+		for _, id := range appsOf(resource) {
 			app, err := r.resource(controlplane.KindApp, id)
 			if err != nil {
-				return fmt.Errorf("read app %s of a policy: %w", id, err)
+				return fmt.Errorf("read app %s of a %s: %w", id, noun(resource.Kind), err)
 			}
 			if app == nil {
 				continue // a reference that is missing is found later, or the app goes in the same set
@@ -148,4 +162,83 @@ func (r *run) managesAppsOf(policies ...*controlplane.Resource) error {
 		}
 	}
 	return nil
+}
+
+func appsOf(r *controlplane.Resource) []string {
+	if r == nil {
+		return nil
+	}
+	switch spec := r.Spec.(type) {
+	case *controlplane.Policy:
+		return spec.Apps
+	case *controlplane.Grant:
+		return []string{spec.App}
+	default:
+		return nil
+	}
+}
+
+// governedLabels refuses a change of a label that a guard-rail or an app manager's role selects by to whoever may write
+// neither: it would move the app out of one's reach, or into another's. To make an app, a manager gives it the manager's
+// own labels, whose values were chosen by somebody who may.
+func (r *run) governedLabels(c *change) error {
+	if c.after == nil || r.caller.Role.Can(controlplane.WriteConfiguration) {
+		return nil
+	}
+	var before map[string]string
+	if c.before != nil {
+		before = c.before.Labels
+	}
+	var differ []string
+	for key, is := range c.after.Labels {
+		was, had := before[key]
+		own, mine := r.caller.AppLabels[key]
+		if (!had || was != is) && (c.before != nil || !mine || own != is) {
+			differ = append(differ, key)
+		}
+	}
+	for key := range before {
+		if _, kept := c.after.Labels[key]; !kept {
+			differ = append(differ, key)
+		}
+	}
+	if len(differ) == 0 {
+		return nil
+	}
+	slices.Sort(differ)
+	governed, err := r.governedKeys()
+	if err != nil {
+		return err
+	}
+	for _, key := range differ {
+		if by := governed[key]; by != "" {
+			e := controlplane.RoleError(controlplane.WriteConfiguration)
+			e.Message = fmt.Sprintf("the label %s of %s is governed: %s selects by it, and only who may write that may change it", key, r.name(c.kind, c.id), by)
+			e.Metadata["label"], e.Metadata["governed_by"] = key, by
+			return e
+		}
+	}
+	return nil
+}
+
+// governedKeys returns what selects by which label: the name of a guard-rail or of a member.
+func (r *run) governedKeys() (map[string]string, error) {
+	all, err := r.tx.AllResources(controlplane.KindPolicy, controlplane.KindMember)
+	if err != nil {
+		return nil, fmt.Errorf("read what selects by labels: %w", err)
+	}
+	governed := map[string]string{}
+	for _, found := range all {
+		switch spec := found.Spec.(type) {
+		case *controlplane.Policy:
+			for _, l := range spec.Selector {
+				governed[l.Key] = r.name(found.Kind, found.ID)
+			}
+		case *controlplane.Member:
+			for key := range spec.AppLabels {
+				governed[key] = cmp.Or(governed[key], r.name(found.Kind, found.ID))
+			}
+		}
+	}
+	return governed, nil
 }

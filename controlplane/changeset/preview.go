@@ -21,11 +21,12 @@ func (s *Service) Preview(ctx context.Context, caller *controlplane.Caller, set 
 	}
 	dry := *set
 	dry.ValidateOnly, dry.RequestID, dry.Also = true, "", nil
+	dry.ForceReason = "only a preview" // what policy tests say of it is not asked here
 	var found []*controlplane.Resource
 	err = s.db.Tenant(ctx, set.Scope.UID, func(tx *store.TenantTx) error {
 		head := tx.Head()
 		revision = head.Revision(controlplane.Config)
-		r := &run{tx: tx, caller: caller, set: &dry, trusted: true, outside: outside, checkPool: s.checkPool}
+		r := &run{tx: tx, caller: caller, set: &dry, trusted: true, outside: outside, sites: s.sites, checkPool: s.checkPool}
 		if _, err := r.all(); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
 
@@ -18,12 +19,16 @@ type run struct {
 	set       *Set
 	trusted   bool // on behalf of the system: no role is asked for
 	outside   outside
+	sites     *sites
 	checkPool func(*controlplane.EdgePool, func(string) (bool, error)) ([]controlplane.Violation, error)
 
 	current    map[key]*controlplane.Resource
 	changes    []*change // in the set's order, then what is pruned
 	resources  []*controlplane.Resource
 	violations []controlplane.Violation
+	before     *policy.Site // nil if the set does not bear on policy
+	tests      []policy.TestResult
+	lost       []policy.ReachLoss
 }
 
 type key struct {
@@ -52,7 +57,7 @@ func (r *run) all() (*Result, error) {
 	if r.set.ValidateOnly {
 		r.tx.DryRun()
 	}
-	for _, step := range []func() error{r.load, r.plan, r.prune, r.authorize, r.checkEach, r.write, r.checkAll, r.record} {
+	for _, step := range []func() error{r.load, r.plan, r.prune, r.authorize, r.checkEach, r.remember, r.write, r.checkAll, r.record} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -251,6 +256,10 @@ func (r *run) record() error {
 		recorded.Items = append(recorded.Items, store.ChangeItem{Name: told.Name, Action: told.Action, Before: told.Before, After: told.After})
 	}
 	slices.SortFunc(recorded.Items, func(a, b store.ChangeItem) int { return strings.Compare(a.Name, b.Name) })
+	var err error
+	if recorded.Notes, err = r.notes(); err != nil {
+		return err
+	}
 	return r.tx.Record(recorded)
 }
 
@@ -276,7 +285,7 @@ func (r *run) tell(c *change) (Change, error) {
 }
 
 func (r *run) finish() (*Result, error) {
-	result := &Result{Resources: r.resources, Revision: r.tx.Committed(controlplane.Config)}
+	result := &Result{Resources: r.resources, Revision: r.tx.Committed(controlplane.Config), Tests: r.tests, Lost: r.lost}
 	for _, c := range r.changes {
 		told, err := r.tell(c)
 		if err != nil {

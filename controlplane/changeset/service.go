@@ -21,11 +21,14 @@ type Config struct {
 // Service reads and writes configuration.
 type Service struct {
 	db        *store.DB
+	sites     *sites
 	checkPool func(*controlplane.EdgePool, func(string) (bool, error)) ([]controlplane.Violation, error)
 }
 
 // New makes a Service.
-func New(config Config) *Service { return &Service{db: config.DB, checkPool: config.CheckPool} }
+func New(config Config) *Service {
+	return &Service{db: config.DB, sites: newSites(), checkPool: config.CheckPool}
+}
 
 // Apply brings a set about, if the caller may.
 func (s *Service) Apply(ctx context.Context, caller *controlplane.Caller, set *Set) (*Result, error) {
@@ -49,7 +52,7 @@ func (s *Service) apply(ctx context.Context, caller *controlplane.Caller, set *S
 	}
 	var result *Result
 	err = transact(func(tx *store.TenantTx) error {
-		r := &run{tx: tx, caller: caller, set: set, outside: outside, checkPool: s.checkPool}
+		r := &run{tx: tx, caller: caller, set: set, outside: outside, sites: s.sites, checkPool: s.checkPool}
 		var err error
 		result, err = r.all()
 		return err
@@ -80,7 +83,7 @@ func (s *Service) PutIn(tx *store.TenantTx, caller *controlplane.Caller, r *cont
 	if head.TenantUID == controlplane.PlatformUID {
 		set.Scope.ID = ""
 	}
-	result, err := (&run{tx: tx, caller: caller, set: set, trusted: true, checkPool: s.checkPool}).all()
+	result, err := (&run{tx: tx, caller: caller, set: set, trusted: true, sites: s.sites, checkPool: s.checkPool}).all()
 	if err != nil {
 		return false, err
 	}

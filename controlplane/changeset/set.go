@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
 
@@ -36,6 +37,9 @@ type Set struct {
 	// Check, if set, looks at what the set leaves, in the same transaction, also if that is only validated.
 	Check func(*store.TenantTx) error
 
+	// ForceReason, if set, is why the set is written although policy tests fail.
+	ForceReason string
+
 	// Also runs in the same transaction, after everything is written and checked.
 	Also func(*store.TenantTx, *Result) error
 }
@@ -65,6 +69,9 @@ type Result struct {
 	Resources []*controlplane.Resource // one for each item, as it is now; nil for what is gone
 	Revision  controlplane.Revision    // the new one, or the current one if nothing differs
 	Replayed  []byte                   // the answer that was remembered; all else is empty then
+	// Tests are all policy tests, on the result, in order of ids; none if nothing changed that they could depend on.
+	Tests []policy.TestResult
+	Lost  []policy.ReachLoss // where guard-rails reach less than before
 }
 
 // Change is one resource that differs.

@@ -126,13 +126,13 @@ func TestFindings(t *testing.T) {
 				app = wiki()
 			}
 			resources := []*controlplane.Resource{
-				{ID: "wiki", Spec: app}, {ID: "a", Spec: &controlplane.IdentityProvider{}}, {ID: "b", Spec: &controlplane.IdentityProvider{}},
+				{Kind: controlplane.KindApp, ID: "wiki", Spec: app}, {ID: "a", Spec: &controlplane.IdentityProvider{}}, {ID: "b", Spec: &controlplane.IdentityProvider{}},
 			}
 			if c.rules != nil {
-				resources = append(resources, &controlplane.Resource{ID: "main", Spec: &controlplane.Policy{Apps: []string{"wiki"}, Rules: c.rules}})
+				resources = append(resources, &controlplane.Resource{Kind: controlplane.KindPolicy, ID: "main", Spec: &controlplane.Policy{Apps: []string{"wiki"}, Rules: c.rules}})
 			}
 			for id, g := range c.groups {
-				resources = append(resources, &controlplane.Resource{ID: id, Spec: g})
+				resources = append(resources, &controlplane.Resource{Kind: controlplane.KindGroup, ID: id, Spec: g})
 			}
 			var got []string
 			for _, f := range lint.Check(policy.NewSite(resources), now) {

@@ -6,17 +6,19 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/edge/policy"
+	"github.com/sallyport-iap/sallyport/edge/policy/expression"
 	"github.com/sallyport-iap/sallyport/edge/route"
 )
 
-// Kinds are the kinds that [Compile] reads. A change of another kind cannot change its answer.
+// Kinds are the kinds that a [Site] is made of. A change of another kind cannot change what is decided in it.
 var Kinds = []controlplane.Kind{
-	controlplane.KindApp, controlplane.KindRole, controlplane.KindGroup, controlplane.KindPolicy,
-	controlplane.KindIdentityProvider, controlplane.KindServiceAccount,
+	controlplane.KindApp, controlplane.KindRole, controlplane.KindGroup, controlplane.KindPolicy, controlplane.KindGrant,
+	controlplane.KindIdentityProvider, controlplane.KindServiceAccount, controlplane.KindPolicyTest,
 }
 
 // Finding is something wrong with a tenant's policy, and the resource that it is in. Its field is a path in that resource.
@@ -24,16 +26,6 @@ type Finding struct {
 	Kind controlplane.Kind
 	ID   string
 	controlplane.Violation
-}
-
-// Compile says what is wrong with the policy that a tenant's resources make together.
-func Compile(resources []*controlplane.Resource) []Finding {
-	_, problems := policy.Compile(Source(resources))
-	var findings []Finding
-	for _, p := range problems {
-		findings = append(findings, finding(p))
-	}
-	return findings
 }
 
 // finding reads the place of a problem, such as `policies[api].rules[2].principals[0]`.
@@ -63,6 +55,37 @@ func CheckApp(app *controlplane.App) []controlplane.Violation {
 		violations = append(violations, controlplane.Violation{Field: p.Field, Description: p.Message, Reason: p.Reason, Suggestion: p.Suggestion})
 	}
 	return violations
+}
+
+// Check says what is wrong with a policy by itself. What it means together with others, [Site.Findings] tells.
+func Check(spec *controlplane.Policy) []controlplane.Violation {
+	var violations []controlplane.Violation
+	for i, r := range spec.Rules {
+		var fields []string
+		if r.Conditions != nil && r.Conditions.Device != nil {
+			fields = append(fields, "conditions.device")
+		}
+		if readsDevice(r.Expression) {
+			fields = append(fields, "expression")
+		}
+		for _, field := range fields {
+			violations = append(violations, controlplane.Violation{
+				Field: fmt.Sprintf("rules[%d].%s", i, field), Reason: controlplane.ReasonFieldInvalid,
+				Description: "nothing reports yet what a device is, so nobody could meet this: leave it out for now",
+			})
+		}
+	}
+	return violations
+}
+
+func readsDevice(source string) bool {
+	if !strings.Contains(source, "device") {
+		return false
+	}
+	compiled, issues := expression.Compile(source)
+	return len(issues) == 0 && slices.ContainsFunc(compiled.Reads(), func(f expression.Field) bool {
+		return strings.HasPrefix(f.String(), "device.")
+	})
 }
 
 // CheckHost says what is wrong with a host name in the given field. What is stored is what is compared with requests, so

@@ -1,6 +1,8 @@
 package policy_test
 
 import (
+	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -13,19 +15,28 @@ import (
 func resources(specs map[string]controlplane.Spec) []*controlplane.Resource {
 	var all []*controlplane.Resource
 	for id, spec := range specs {
-		all = append(all, &controlplane.Resource{ID: id, Spec: spec})
+		all = append(all, resource(id, spec, nil))
 	}
 	return all
+}
+
+func resource(id string, spec controlplane.Spec, labels map[string]string) *controlplane.Resource {
+	for kind, traits := range controlplane.Kinds {
+		if reflect.TypeOf(traits.New()) == reflect.TypeOf(spec) {
+			return &controlplane.Resource{Kind: kind, ID: id, Spec: spec, Labels: labels}
+		}
+	}
+	panic(fmt.Sprintf("%T is of no kind", spec))
 }
 
 func TestFindingsNameTheirResource(t *testing.T) {
 	t.Parallel()
 	rule := controlplane.Rule{ID: "readers", Effect: "EFFECT_ALLOW", Principals: []string{"group:enginering"}, Operations: []string{"read"}}
-	got := policy.Compile(resources(map[string]controlplane.Spec{
+	got := policy.NewSite(resources(map[string]controlplane.Spec{
 		"api":         &controlplane.App{},
 		"engineering": &controlplane.Group{Members: []controlplane.GroupMember{{User: "bob@acme.test"}}},
 		"main":        &controlplane.Policy{Apps: []string{"api"}, Rules: []controlplane.Rule{rule}},
-	}))
+	})).Findings()
 	want := []policy.Finding{{Kind: controlplane.KindPolicy, ID: "main", Violation: controlplane.Violation{
 		Field: "rules[0].principals[0]", Reason: controlplane.ReasonReferenceNotFound,
 		Description: `group "enginering" does not exist`, Suggestion: "engineering",
@@ -45,7 +56,7 @@ func TestEnumsMeanTheSameOnBothSides(t *testing.T) {
 			Conditions: &controlplane.Conditions{SourceCIDRs: []string{"10.0.0.0/8"}},
 		},
 	}
-	findings := policy.Compile(resources(map[string]controlplane.Spec{
+	findings := policy.NewSite(resources(map[string]controlplane.Spec{
 		"api": &controlplane.App{Operations: []controlplane.Operation{
 			{ID: "read", Methods: []string{"GET"}, Paths: []string{"/**"}, Access: "ACCESS_CLASS_READ"},
 			{ID: "write", Methods: []string{"*"}, Paths: []string{"/**"}, Access: "ACCESS_CLASS_ADMIN"},
@@ -53,7 +64,7 @@ func TestEnumsMeanTheSameOnBothSides(t *testing.T) {
 		}},
 		"auditors": &controlplane.Role{Access: []string{"ACCESS_CLASS_READ", "ACCESS_CLASS_WRITE", "ACCESS_CLASS_ADMIN"}},
 		"main":     &controlplane.Policy{Apps: []string{"api"}, Rules: rules},
-	}))
+	})).Findings()
 	if len(findings) > 0 {
 		t.Errorf("a sound policy is refused: %+v", findings)
 	}

@@ -1,144 +1,199 @@
 package policy
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/edge/policy"
-	"github.com/sallyport-iap/sallyport/edge/route"
 )
 
-// Site is a tenant's resources as an edge has them: compiled, with the way from a request to its app and operation. It is
-// immutable.
+// Key names a resource of a tenant.
+type Key struct {
+	Kind controlplane.Kind
+	ID   string
+}
+
+// Site is all that a tenant's policy is made of, as an edge has it: compiled by the edges' own compiler, with the way from a
+// request to its app and operation. It is immutable: a change makes another ([Site.With]), which costs what is changed and
+// not what is there.
 type Site struct {
 	Program *policy.Program
 	Source  policy.Source
 
-	apps      map[string]*App
-	hosts     map[string]*App
-	providers map[string]*controlplane.IdentityProvider
+	of       map[controlplane.Kind][]*thing // in order of ids
+	problems []policy.Problem
+	hosts    func() map[string]*App
 }
 
-// App is an app of a [Site].
-type App struct {
-	ID    string
-	Spec  *controlplane.App
-	table *route.Table
+// thing is a resource and what edges make of it.
+type thing struct {
+	*controlplane.Resource
+	form any // of package edge/policy, as in its Source; nil for what it knows only by id
+	app  *App
 }
 
-// NewSite compiles resources of [Kinds]. What is not understood is closed, as at an edge.
+// NewSite compiles a tenant's resources. What is not understood is closed, as at an edge; those of other kinds than [Kinds]
+// are left out.
 func NewSite(resources []*controlplane.Resource) *Site {
-	s := &Site{
-		Source: Source(resources), apps: map[string]*App{}, hosts: map[string]*App{},
-		providers: map[string]*controlplane.IdentityProvider{},
-	}
-	s.Program, _ = policy.Compile(s.Source)
-	for _, r := range resources {
-		switch spec := r.Spec.(type) {
-		case *controlplane.App:
-			app := &App{ID: r.ID, Spec: spec}
-			app.table, _ = route.Compile(routes(spec))
-			s.apps[r.ID] = app
-			for _, host := range spec.Hosts {
-				s.hosts[host] = app
-			}
-		case *controlplane.IdentityProvider:
-			s.providers[r.ID] = spec
+	return (&Site{of: map[controlplane.Kind][]*thing{}}).With(resources, nil)
+}
+
+// With is the site after a change: resources that are put, new or in place of what has their kind and id, and others
+// that are gone.
+func (s *Site) With(put []*controlplane.Resource, gone []Key) *Site {
+	edits := map[controlplane.Kind][]edit{}
+	for _, r := range put {
+		if slices.Contains(Kinds, r.Kind) {
+			edits[r.Kind] = append(edits[r.Kind], edit{r.ID, newThing(r)})
 		}
 	}
-	return s
-}
-
-// App returns an app by id.
-func (s *Site) App(id string) (*App, bool) {
-	app, ok := s.apps[id]
-	return app, ok
-}
-
-// Host returns the app that answers under a host.
-func (s *Site) Host(host string) (*App, bool) {
-	app, ok := s.hosts[host]
-	return app, ok
-}
-
-// Apps returns the ids of all apps, in order.
-func (s *Site) Apps() []string {
-	ids := make([]string, 0, len(s.apps))
-	for id := range s.apps {
-		ids = append(ids, id)
+	for _, key := range gone {
+		if slices.Contains(Kinds, key.Kind) {
+			edits[key.Kind] = append(edits[key.Kind], edit{id: key.ID})
+		}
 	}
-	slices.Sort(ids)
-	return ids
-}
-
-// Provider returns an identity provider by id.
-func (s *Site) Provider(id string) (*controlplane.IdentityProvider, bool) {
-	p, ok := s.providers[id]
-	return p, ok
-}
-
-// Owns reports whether an address is within the domains of a provider, so that rules may name it.
-func (s *Site) Owns(provider, email string) bool {
-	p, ok := s.providers[provider]
-	_, domain, is := strings.Cut(email, "@")
-	return ok && is && slices.ContainsFunc(p.EmailDomains, func(d string) bool { return strings.EqualFold(d, domain) })
-}
-
-// Operation returns the operation that a request is, "" if none, and the path as it is matched. The error is a
-// *[route.Refusal].
-func (a *App) Operation(host, method, target string) (operation, path string, routed bool, err error) {
-	canonical, err := route.Canonical(target, route.Options{
-		AllowEncodedSlash: a.Spec.AllowEncodedSlash, AllowSemicolon: a.Spec.AllowSemicolon, MergeSlashes: a.Spec.MergeSlashes,
-	})
-	if err != nil {
-		return "", "", false, err
+	if len(edits) == 0 && s.Program != nil {
+		return s
 	}
-	operation, _ = a.table.Operation(host, method, canonical)
-	_, routed = a.table.Route(canonical)
-	return operation, canonical.Match, routed, nil
+	next := &Site{of: maps.Clone(s.of), Source: s.Source}
+	for kind, list := range edits {
+		next.of[kind] = merge(s.of[kind], list)
+		next.list(kind)
+	}
+	if s.Program == nil {
+		next.Program, next.problems = policy.Compile(next.Source)
+	} else {
+		next.Program, next.problems = s.Program.Recompile(next.Source)
+	}
+	next.hosts = sync.OnceValue(next.byHost)
+	return next
 }
 
-func routes(app *controlplane.App) route.Spec {
-	spec := route.Spec{Hosts: app.Hosts}
-	for _, r := range app.Routes {
-		spec.Routes = append(spec.Routes, r.Path)
-	}
-	for _, o := range app.Operations {
-		spec.Operations = append(spec.Operations, route.Operation{ID: o.ID, Methods: o.Methods, Paths: o.Paths, Hosts: o.Hosts})
-	}
-	return spec
+// edit is what becomes of an id; nil: nothing is there any more.
+type edit struct {
+	id string
+	to *thing
 }
 
-// Operations returns the ids of an app's operations.
-func (a *App) Operations() []string {
-	if len(a.Spec.Operations) == 0 {
-		return []string{route.DefaultRead, route.DefaultWrite}
+func merge(things []*thing, edits []edit) []*thing {
+	slices.SortFunc(edits, func(a, b edit) int { return strings.Compare(a.id, b.id) })
+	merged := make([]*thing, 0, len(things)+len(edits))
+	for _, e := range edits {
+		at, found := slices.BinarySearchFunc(things, e.id, byID)
+		merged = append(merged, things[:at]...)
+		if e.to != nil {
+			merged = append(merged, e.to)
+		}
+		if found {
+			at++
+		}
+		things = things[at:]
 	}
-	var ids []string
-	for _, o := range a.Spec.Operations {
-		ids = append(ids, o.ID)
-	}
-	return ids
+	return append(merged, things...)
 }
 
-// Has reports whether the app has an operation.
-func (a *App) Has(operation string) bool { return slices.Contains(a.Operations(), operation) }
+func byID(t *thing, id string) int { return cmp.Compare(t.ID, id) }
 
-// HasServiceAccount reports whether there is a service account.
-func (s *Site) HasServiceAccount(id string) bool {
-	return slices.Contains(s.Source.ServiceAccounts, id)
+func newThing(r *controlplane.Resource) *thing {
+	t := &thing{Resource: r}
+	switch spec := r.Spec.(type) {
+	case *controlplane.App:
+		t.form = appOf(r, spec)
+		t.app = newApp(r.ID, spec)
+	case *controlplane.Role:
+		t.form = &policy.Role{ID: r.ID, Operations: spec.Operations, Access: accessOf(spec.Access)}
+	case *controlplane.Group:
+		t.form = groupOf(r.ID, spec)
+	case *controlplane.Policy:
+		t.form = policyOf(r.ID, spec)
+	case *controlplane.Grant:
+		t.form = grantOf(r.ID, spec)
+	}
+	return t
 }
 
-// Claims returns the values of a provider's groups claim that groups have as members.
-func (s *Site) Claims(provider string) []string {
-	var names []string
-	for _, g := range s.Source.Groups {
-		for _, m := range g.Members {
-			if m.IDPGroup.IDP == provider && m.IDPGroup.Name != "" && !slices.Contains(names, m.IDPGroup.Name) {
-				names = append(names, m.IDPGroup.Name)
+// list writes one kind into the source.
+func (s *Site) list(kind controlplane.Kind) {
+	things := s.of[kind]
+	switch kind {
+	case controlplane.KindApp:
+		s.Source.Apps = forms[*policy.App](things)
+	case controlplane.KindRole:
+		s.Source.Roles = forms[*policy.Role](things)
+	case controlplane.KindGroup:
+		s.Source.Groups = forms[*policy.Group](things)
+	case controlplane.KindPolicy:
+		s.Source.Policies = forms[*policy.Policy](things)
+	case controlplane.KindGrant:
+		s.Source.Grants = forms[*policy.Grant](things)
+	case controlplane.KindIdentityProvider:
+		s.Source.Providers = ids(things)
+	case controlplane.KindServiceAccount:
+		s.Source.ServiceAccounts = ids(things)
+	}
+}
+
+func forms[F any](things []*thing) []F {
+	list := make([]F, len(things))
+	for i, t := range things {
+		list[i] = t.form.(F)
+	}
+	return list
+}
+
+func ids(things []*thing) []string {
+	list := make([]string, len(things))
+	for i, t := range things {
+		list[i] = t.ID
+	}
+	return list
+}
+
+// Findings are what is wrong with the policy, as edges would see it.
+func (s *Site) Findings() []Finding {
+	var findings []Finding
+	for _, p := range s.problems {
+		findings = append(findings, finding(p))
+	}
+	return findings
+}
+
+// Resource returns a resource, or nil.
+func (s *Site) Resource(kind controlplane.Kind, id string) *controlplane.Resource {
+	if t := s.thing(kind, id); t != nil {
+		return t.Resource
+	}
+	return nil
+}
+
+// Resources yields those of one kind, in order of ids.
+func (s *Site) Resources(kind controlplane.Kind) func(yield func(*controlplane.Resource) bool) {
+	return func(yield func(*controlplane.Resource) bool) {
+		for _, t := range s.of[kind] {
+			if !yield(t.Resource) {
+				return
 			}
 		}
 	}
-	return names
+}
+
+// Size is how many resources there are.
+func (s *Site) Size() int {
+	size := 0
+	for _, things := range s.of {
+		size += len(things)
+	}
+	return size
+}
+
+func (s *Site) thing(kind controlplane.Kind, id string) *thing {
+	things := s.of[kind]
+	if at, found := slices.BinarySearchFunc(things, id, byID); found {
+		return things[at]
+	}
+	return nil
 }

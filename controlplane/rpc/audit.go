@@ -82,7 +82,7 @@ func (s audits) ListChanges(ctx context.Context, r *v1.ListChangesRequest) (*v1.
 	page, token := next(of, found, limit, func(c audit.Change) string { return c.Revision.String() })
 	response := &v1.ListChangesResponse{NextPageToken: token}
 	for _, c := range page {
-		m, err := configChange(&c)
+		m, err := configChange(scope, &c)
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +99,7 @@ func (s audits) TailChanges(ctx context.Context, r *v1.TailChangesRequest, strea
 	}
 	ready := func() error { return stream.Send(nil) }
 	return s.Audit.TailChanges(ctx, asker(ctx, scope, ready), scope, func(c *audit.Change) error {
-		m, err := configChange(c)
+		m, err := configChange(scope, c)
 		if err != nil {
 			return err
 		}
@@ -129,10 +129,21 @@ func eventMessage(e *audit.Event) (*v1.AccessEvent, error) {
 	return m, nil
 }
 
-func configChange(c *audit.Change) (*v1.ConfigChange, error) {
+func configChange(scope controlplane.Scope, c *audit.Change) (*v1.ConfigChange, error) {
+	notes, err := changeset.ReadNotes(c.Notes)
+	if err != nil {
+		return nil, fmt.Errorf("read change %s: %w", c.Revision, err)
+	}
 	m := &v1.ConfigChange{
 		Revision: c.Revision.String(), Time: timestamp(c.Time), Actor: c.Actor, ActorKind: c.ActorKind, Ip: c.IP,
 		RequestId: c.RequestID, Method: c.Method, Hash: hex.EncodeToString(c.Hash),
+		LostReach: lostReach(scope, notes.LostReach),
+	}
+	if f := notes.Forced; f != nil {
+		m.Forced = &v1.ForcedChange{Reason: f.Reason}
+		for _, id := range f.Tests {
+			m.Forced.FailedTests = append(m.Forced.FailedTests, scope.Name(controlplane.KindPolicyTest, id))
+		}
 	}
 	for _, item := range c.Items {
 		fields, err := changeset.Differences(item.Before, item.After)

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,30 +149,53 @@ func compareTypes(t *testing.T, at string, spec reflect.Type, d protoreflect.Mes
 	}
 }
 
-// The members of a group are a oneof, of which the tests above fill only the first.
+// Of a oneof the tests above fill only the first.
 func TestEveryCaseOfAOneofSurvives(t *testing.T) {
 	t.Parallel()
-	m, err := newMessage(controlplane.KindGroup)
-	if err != nil {
-		t.Fatal(err)
+	for kind := range controlplane.Kinds {
+		empty, err := newMessage(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eachOneof(empty.ProtoReflect().Descriptor(), nil, func(path []protoreflect.FieldDescriptor, c protoreflect.FieldDescriptor) {
+			sent, err := newMessage(kind)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := sent.ProtoReflect()
+			for _, f := range path {
+				if f.IsList() {
+					m = m.Mutable(f).List().AppendMutable().Message()
+				} else {
+					m = m.Mutable(f).Message()
+				}
+			}
+			m.Set(c, value(m.NewField(c), c, 1))
+			r, err := decode("x", sent)
+			if err != nil {
+				t.Fatalf("%s: %v", c.FullName(), err)
+			}
+			scope := controlplane.Scope{ID: "acme"}
+			got, err := encode(scope, r)
+			if err != nil {
+				t.Fatalf("%s: %v", c.FullName(), err)
+			}
+			setString(sent.ProtoReflect(), "name", scope.Name(kind, "x"))
+			if diff := cmp.Diff(sent, got, protocmp.Transform()); diff != "" {
+				t.Errorf("%s (-sent +got):\n%s", c.FullName(), diff)
+			}
+		})
 	}
-	f := m.ProtoReflect().Descriptor().Fields().ByName("members")
-	list := m.ProtoReflect().Mutable(f).List()
-	for c := range fields(f.Message()) {
-		member := list.NewElement()
-		member.Message().Set(c, value(member.Message().NewField(c), c, 1))
-		list.Append(member)
-	}
-	r, err := decode("g", m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := encode(controlplane.Scope{ID: "acme"}, r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	setString(m.ProtoReflect(), "name", "tenants/acme/groups/g")
-	if diff := cmp.Diff(m, got, protocmp.Transform()); diff != "" {
-		t.Errorf("(-sent +got):\n%s", diff)
+}
+
+// eachOneof visits each case of each oneof below a message, and the fields that lead there.
+func eachOneof(d protoreflect.MessageDescriptor, path []protoreflect.FieldDescriptor, visit func(path []protoreflect.FieldDescriptor, c protoreflect.FieldDescriptor)) {
+	for f := range fields(d) {
+		if f.ContainingOneof() != nil {
+			visit(path, f)
+		}
+		if f.Message() != nil && !f.IsMap() && f.Message().ParentFile().Package() == d.ParentFile().Package() {
+			eachOneof(f.Message(), append(slices.Clip(path), f), visit)
+		}
 	}
 }

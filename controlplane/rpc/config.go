@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	v1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 )
 
@@ -27,9 +28,9 @@ func (s configs) Apply(ctx context.Context, r *v1.ApplyRequest) (*v1.ApplyRespon
 	}
 	set := &changeset.Set{
 		Scope: scope, Items: items, ValidateOnly: r.GetValidateOnly(), RequestID: r.GetRequestId(), Digest: digest(ctx, r),
-		ManagedBy: r.GetManagedBy(), Prune: r.GetPrune(),
+		ManagedBy: r.GetManagedBy(), Prune: r.GetPrune(), ForceReason: r.GetForceReason(),
 		Remember: func(result *changeset.Result) ([]byte, error) {
-			response, err := applyResponse(result)
+			response, err := applyResponse(scope, r, result)
 			if err != nil {
 				return nil, err
 			}
@@ -41,14 +42,19 @@ func (s configs) Apply(ctx context.Context, r *v1.ApplyRequest) (*v1.ApplyRespon
 		return nil, err
 	}
 	if result.Replayed == nil {
-		return applyResponse(result)
+		return applyResponse(scope, r, result)
 	}
 	response := &v1.ApplyResponse{}
 	return response, proto.Unmarshal(result.Replayed, response)
 }
 
-func applyResponse(result *changeset.Result) (*v1.ApplyResponse, error) {
-	response := &v1.ApplyResponse{Revision: result.Revision.String()}
+func applyResponse(scope controlplane.Scope, r *v1.ApplyRequest, result *changeset.Result) (*v1.ApplyResponse, error) {
+	response := &v1.ApplyResponse{Revision: result.Revision.String(), LostReach: lostReach(scope, result.Lost)}
+	for _, t := range result.Tests {
+		if r.GetValidateOnly() || !t.Passed {
+			response.PolicyTests = append(response.PolicyTests, testResult(scope, t))
+		}
+	}
 	for _, c := range result.Changes {
 		m, err := changeMessage(c)
 		if err != nil {
@@ -57,6 +63,28 @@ func applyResponse(result *changeset.Result) (*v1.ApplyResponse, error) {
 		response.Changes = append(response.Changes, m)
 	}
 	return response, nil
+}
+
+func testResult(scope controlplane.Scope, t policy.TestResult) *v1.PolicyTestResult {
+	return &v1.PolicyTestResult{
+		Name: scope.Name(controlplane.KindPolicyTest, t.Test), Passed: t.Passed, Outcome: v1.Outcome(v1.Outcome_value[t.Outcome]),
+		Reason: t.Reason, Policy: t.Policy, Rule: t.Rule, Grant: t.Grant, Explanation: t.Explanation,
+	}
+}
+
+func lostReach(scope controlplane.Scope, losses []policy.ReachLoss) []*v1.ReachLoss {
+	var all []*v1.ReachLoss
+	for _, l := range losses {
+		m := &v1.ReachLoss{
+			Policy: scope.Name(controlplane.KindPolicy, l.Policy), Cause: v1.ReachLoss_Cause(v1.ReachLoss_Cause_value[l.Cause]),
+			AppCount: int32(l.AppCount), Exemptions: l.Exemptions, Rules: l.Rules,
+		}
+		for _, id := range l.Apps {
+			m.Apps = append(m.Apps, scope.Name(controlplane.KindApp, id))
+		}
+		all = append(all, m)
+	}
+	return all
 }
 
 // itemsOf reads the resources of an Apply, from the field that they are in. What is wrong with any of them is told of all

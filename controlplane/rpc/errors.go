@@ -52,7 +52,11 @@ func toWire(err error, requestID string) *connect.Error {
 			&errdetails.ErrorInfo{Reason: "INTERNAL", Domain: domain})
 	}
 	var details []proto.Message
-	if len(known.Violations) > 0 {
+	switch {
+	case len(known.Violations) == 0:
+	case known.Kind == controlplane.Precondition:
+		details = append(details, preconditionFailure(known.Violations))
+	default:
 		details = append(details, badRequest(known.Violations))
 	}
 	details = append(details, errorInfo(known))
@@ -87,6 +91,15 @@ func badRequest(violations []controlplane.Violation) *errdetails.BadRequest {
 		})
 	}
 	return request
+}
+
+// preconditionFailure names what stands in the way: a resource, where a bad request has a field.
+func preconditionFailure(violations []controlplane.Violation) *errdetails.PreconditionFailure {
+	failure := &errdetails.PreconditionFailure{}
+	for _, v := range violations {
+		failure.Violations = append(failure.Violations, &errdetails.PreconditionFailure_Violation{Type: v.Reason, Subject: v.Field, Description: v.Description})
+	}
+	return failure
 }
 
 func errorInfo(e *controlplane.Error) *errdetails.ErrorInfo {

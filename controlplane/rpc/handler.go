@@ -93,6 +93,8 @@ func (a *api) mount(mux *http.ServeMux) {
 	mux.Handle(v1.NewRoleServiceHandler(roles{a}, options))
 	mux.Handle(v1.NewGroupServiceHandler(groups{a}, options))
 	mux.Handle(v1.NewPolicyServiceHandler(policies{a}, options))
+	mux.Handle(v1.NewGrantServiceHandler(grants{a}, options))
+	mux.Handle(v1.NewPolicyTestServiceHandler(policyTests{a}, options))
 	mux.Handle(v1.NewServiceAccountServiceHandler(serviceAccounts{a}, options))
 	mux.Handle(v1.NewMemberServiceHandler(members{a}, options))
 	mux.Handle(v1.NewApiTokenServiceHandler(apiTokens{a}, options))

@@ -129,6 +129,54 @@ func (s policies) DeletePolicy(ctx context.Context, r *v1.DeletePolicyRequest) (
 	return &v1.DeletePolicyResponse{Revision: revision}, err
 }
 
+type grants struct{ *api }
+
+func (s grants) GetGrant(ctx context.Context, r *v1.GetGrantRequest) (*v1.Grant, error) {
+	return get[*v1.Grant](ctx, s.api, r)
+}
+
+func (s grants) ListGrants(ctx context.Context, r *v1.ListGrantsRequest) (*v1.ListGrantsResponse, error) {
+	page, next, err := list[*v1.Grant](ctx, s.api, r)
+	return &v1.ListGrantsResponse{Grants: page, NextPageToken: next}, err
+}
+
+func (s grants) CreateGrant(ctx context.Context, r *v1.CreateGrantRequest) (*v1.Grant, error) {
+	return create[*v1.Grant](ctx, s.api, r)
+}
+
+func (s grants) UpdateGrant(ctx context.Context, r *v1.UpdateGrantRequest) (*v1.Grant, error) {
+	return update[*v1.Grant](ctx, s.api, r)
+}
+
+func (s grants) DeleteGrant(ctx context.Context, r *v1.DeleteGrantRequest) (*v1.DeleteGrantResponse, error) {
+	revision, err := remove(ctx, s.api, controlplane.KindGrant, r)
+	return &v1.DeleteGrantResponse{Revision: revision}, err
+}
+
+type policyTests struct{ *api }
+
+func (s policyTests) GetPolicyTest(ctx context.Context, r *v1.GetPolicyTestRequest) (*v1.PolicyTest, error) {
+	return get[*v1.PolicyTest](ctx, s.api, r)
+}
+
+func (s policyTests) ListPolicyTests(ctx context.Context, r *v1.ListPolicyTestsRequest) (*v1.ListPolicyTestsResponse, error) {
+	page, next, err := list[*v1.PolicyTest](ctx, s.api, r)
+	return &v1.ListPolicyTestsResponse{PolicyTests: page, NextPageToken: next}, err
+}
+
+func (s policyTests) CreatePolicyTest(ctx context.Context, r *v1.CreatePolicyTestRequest) (*v1.PolicyTest, error) {
+	return create[*v1.PolicyTest](ctx, s.api, r)
+}
+
+func (s policyTests) UpdatePolicyTest(ctx context.Context, r *v1.UpdatePolicyTestRequest) (*v1.PolicyTest, error) {
+	return update[*v1.PolicyTest](ctx, s.api, r)
+}
+
+func (s policyTests) DeletePolicyTest(ctx context.Context, r *v1.DeletePolicyTestRequest) (*v1.DeletePolicyTestResponse, error) {
+	revision, err := remove(ctx, s.api, controlplane.KindPolicyTest, r)
+	return &v1.DeletePolicyTestResponse{Revision: revision}, err
+}
+
 type members struct{ *api }
 
 func (s members) GetMember(ctx context.Context, r *v1.GetMemberRequest) (*v1.Member, error) {

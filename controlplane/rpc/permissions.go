@@ -57,6 +57,18 @@ var rules = map[string]rule{
 	v1.PolicyServiceUpdatePolicyProcedure: {needs: controlplane.WriteApps},
 	v1.PolicyServiceDeletePolicyProcedure: {needs: controlplane.WriteApps},
 
+	v1.GrantServiceGetGrantProcedure:    {needs: controlplane.ReadConfiguration},
+	v1.GrantServiceListGrantsProcedure:  {needs: controlplane.ReadConfiguration},
+	v1.GrantServiceCreateGrantProcedure: {needs: controlplane.WriteApps},
+	v1.GrantServiceUpdateGrantProcedure: {needs: controlplane.WriteApps},
+	v1.GrantServiceDeleteGrantProcedure: {needs: controlplane.WriteApps},
+
+	v1.PolicyTestServiceGetPolicyTestProcedure:    {needs: controlplane.ReadConfiguration},
+	v1.PolicyTestServiceListPolicyTestsProcedure:  {needs: controlplane.ReadConfiguration},
+	v1.PolicyTestServiceCreatePolicyTestProcedure: {needs: controlplane.WriteConfiguration},
+	v1.PolicyTestServiceUpdatePolicyTestProcedure: {needs: controlplane.WriteConfiguration},
+	v1.PolicyTestServiceDeletePolicyTestProcedure: {needs: controlplane.WriteConfiguration},
+
 	v1.ServiceAccountServiceGetServiceAccountProcedure:         {needs: controlplane.ReadConfiguration},
 	v1.ServiceAccountServiceListServiceAccountsProcedure:       {needs: controlplane.ReadConfiguration},
 	v1.ServiceAccountServiceCreateServiceAccountProcedure:      {needs: controlplane.WriteConfiguration},

@@ -120,15 +120,16 @@ func TestTheWallBetweenTenants(t *testing.T) {
 	s := setup(t)
 	const theirs, nobodys = "secret-project", "random-project"
 	const uid, noUID = "01a20889-6fdb-7df8-8489-965a23142e96", "01a20889-6fdb-7df8-8489-965a23142e97"
+	// What names an app names theirs.
+	about := map[string]object{
+		"Policy": {"apps": []any{theirs}}, "Grant": {"app": theirs},
+		"PolicyTest": {"request": object{"app": theirs}, "expect": object{"outcome": "OUTCOME_ALLOW"}},
+	}
 	for _, k := range samples {
-		if !k.platform && k.kind != "Policy" {
-			s.globex.must(t, k.service()+"Create"+k.kind, object{"parent": "tenants/globex", k.field + "_id": theirs, k.field: fill(k.valid, "theirs")})
+		if !k.platform {
+			s.globex.must(t, k.service()+"Create"+k.kind, object{"parent": "tenants/globex", k.field + "_id": theirs, k.field: with(fill(k.valid, "theirs"), about[k.kind])})
 		}
 	}
-	s.globex.must(t, "PolicyService/CreatePolicy", object{
-		"parent": "tenants/globex", "policy_id": theirs,
-		"policy": with(samples[4].body("x"), object{"apps": []any{theirs}}),
-	})
 	s.globex.must(t, "RevocationService/CreateRevocation", object{"parent": "tenants/globex", "revocation": object{"subject": "session:" + uid}})
 
 	for procedure := range probes {

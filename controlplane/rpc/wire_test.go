@@ -153,7 +153,7 @@ func fill(o object, id string) object {
 	return filled
 }
 
-// samples has every kind with the generic five methods. Policies name the app `base`.
+// samples has every kind with the generic five methods. Policies and grants name the app `base`, policy tests `alone`.
 var samples = []sample{
 	{
 		kind: "IdentityProvider", plural: "IdentityProviders", field: "identity_provider", parent: "tenants/acme", name: "tenants/acme/identityProviders/",
@@ -193,6 +193,16 @@ var samples = []sample{
 		kind: "Tenant", plural: "Tenants", field: "tenant", parent: "", name: "tenants/", platform: true,
 		valid: object{"auth_host": "auth.{id}.test"}, edit: object{"session": object{"idle_timeout": "600s"}}, editMask: "session",
 	},
+	{
+		kind: "Grant", plural: "Grants", field: "grant", parent: "tenants/acme", name: "tenants/acme/grants/",
+		valid: object{"app": "base", "principals": []any{"user:ann@acme.test"}, "operations": []any{"read"}, "not_after": "2030-01-01T00:00:00Z"},
+		edit:  object{"not_before": "2026-01-01T00:00:00Z"}, editMask: "not_before",
+	},
+	{
+		kind: "PolicyTest", plural: "PolicyTests", field: "policy_test", parent: "tenants/acme", name: "tenants/acme/policyTests/",
+		valid: object{"principal": object{"anonymous": true}, "request": object{"app": "alone"}, "expect": object{"outcome": "OUTCOME_DENY"}},
+		edit:  object{"expect": object{"outcome": "OUTCOME_DENY", "reason": "deny.no_policy"}}, editMask: "expect",
+	},
 }
 
 // whom returns the client that may write the kind.
@@ -203,12 +213,14 @@ func (s *service) whom(k sample) *client {
 	return s.acme
 }
 
-// base makes the app that policies name.
+// base makes the app that policies and grants name, and one that only policy tests do.
 func (s *service) base(t testing.TB) {
-	s.acme.must(t, "AppService/CreateApp", object{
-		"parent": "tenants/acme", "app_id": "base",
-		"app": object{"hosts": []any{"base.acme.test"}, "routes": []any{object{"path": "/**", "upstreams": []any{object{"url": "https://up.example"}}}}},
-	})
+	for _, id := range []string{"base", "alone"} {
+		s.acme.must(t, "AppService/CreateApp", object{
+			"parent": "tenants/acme", "app_id": id,
+			"app": object{"hosts": []any{id + ".acme.test"}, "routes": []any{object{"path": "/**", "upstreams": []any{object{"url": "https://up.example"}}}}},
+		})
+	}
 }
 
 // descriptor finds a message.

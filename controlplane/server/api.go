@@ -46,7 +46,7 @@ func newAPIHandler(config Config, db *store.DB, changes *changeset.Service, flee
 	}
 	reflector := grpcreflect.NewStaticReflector(
 		v1.TenantServiceName, v1.IdentityProviderServiceName, v1.AppServiceName, v1.RoleServiceName, v1.GroupServiceName,
-		v1.PolicyServiceName, v1.ServiceAccountServiceName, v1.MemberServiceName, v1.ApiTokenServiceName, v1.EdgePoolServiceName,
+		v1.PolicyServiceName, v1.GrantServiceName, v1.PolicyTestServiceName, v1.ServiceAccountServiceName, v1.MemberServiceName, v1.ApiTokenServiceName, v1.EdgePoolServiceName,
 		v1.EdgeServiceName, v1.SessionServiceName, v1.RevocationServiceName, v1.RevisionServiceName, v1.ConfigServiceName, v1.AuditServiceName,
 		v1.DecisionServiceName,
 	)

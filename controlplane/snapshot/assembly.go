@@ -18,7 +18,8 @@ import (
 // safe for concurrent use: the tenant's loop owns it.
 type assembly struct {
 	head        store.Head
-	shared      map[Key]*Entry      // config lane: the same for every pool
+	shared      map[Key]*Entry // config lane: the same for every pool
+	people      *people
 	providers   map[string]provider // identity providers: sealed for each pool
 	pools       map[controlplane.UID]*controlplane.Resource
 	tenants     map[string]controlplane.UID // platform only: who the ids in pools are
@@ -58,6 +59,7 @@ func newAssembly(compress *zstd.Encoder) *assembly {
 func (a *assembly) forgetConfig() {
 	a.shared, a.providers = make(map[Key]*Entry), make(map[string]provider)
 	a.pools = make(map[controlplane.UID]*controlplane.Resource)
+	a.people = newPeople()
 }
 
 func (a *assembly) forgetUrgent() {
@@ -76,14 +78,22 @@ func (a *assembly) apply(rows *store.SnapshotRows) (*step, error) {
 	if rows.ReplaceUrgent {
 		a.forgetUrgent()
 	}
+	people := a.people.draft()
 	for _, removed := range rows.Removed {
 		a.remove(s, removed)
+		if removed.Lane == controlplane.Config {
+			people.remove(Key{removed.Kind, removed.ID})
+		}
 	}
 	tokens := tokensByAccount(rows.Tokens)
 	for _, r := range rows.Resources {
 		if err := a.put(s, r, tokens[r.UID]); err != nil {
 			return nil, fmt.Errorf("tenant %s: %w", rows.Head.TenantUID, err)
 		}
+		people.put(r.Resource)
+	}
+	if err := a.tell(s, people, rows.Head.Config); err != nil {
+		return nil, fmt.Errorf("tenant %s: %w", rows.Head.TenantUID, err)
 	}
 	for _, r := range rows.Revocations {
 		entry, err := revocationEntry(r)
@@ -99,6 +109,19 @@ func (a *assembly) apply(rows *store.SnapshotRows) (*step, error) {
 		a.tenants = rows.Tenants
 	}
 	return s, nil
+}
+
+// tell adds what has changed for people.
+func (a *assembly) tell(s *step, people *draft, revision int64) error {
+	changed, removed, err := people.finish(revision)
+	for _, entry := range changed {
+		a.shared[entry.key()] = entry
+	}
+	for _, r := range removed {
+		delete(a.shared, r.key)
+	}
+	s.shared, s.removedConfig = append(s.shared, changed...), append(s.removedConfig, removed...)
+	return err
 }
 
 func (a *assembly) remove(s *step, removed store.Removed) {

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
@@ -41,6 +42,11 @@ func configEntry(r *controlplane.Resource, tokens []*edgev1.ServiceToken) (entry
 		message = groupMessage(r, spec)
 	case *controlplane.Policy:
 		message = policyMessage(r, spec)
+	case *controlplane.Grant:
+		message = &edgev1.Grant{
+			Id: r.ID, Uid: string(r.UID), App: spec.App, Principals: spec.Principals, Roles: spec.Roles, Operations: spec.Operations,
+			NotBefore: timestamp(spec.NotBefore), NotAfter: timestamp(spec.NotAfter),
+		}
 	case *controlplane.ServiceAccount:
 		message = &edgev1.ServiceAccount{Id: r.ID, Uid: string(r.UID), Disabled: spec.Disabled, Tokens: tokens}
 	default:
@@ -96,6 +102,7 @@ func appMessage(r *controlplane.Resource, a *controlplane.App) *edgev1.App {
 		StripAuthorization: a.UpstreamAuthorization == "UPSTREAM_AUTHORIZATION_STRIP",
 		AllowedHeaders:     a.AllowedHeaders,
 		WebsocketOrigins:   a.WebsocketOrigins,
+		Labels:             r.Labels,
 		MaxStaleness:       duration(a.MaxStaleness, DefaultMaxStaleness),
 		SessionStoreGrace:  duration(a.SessionStoreGrace, DefaultSessionStoreGrace),
 	}
@@ -106,13 +113,10 @@ func appMessage(r *controlplane.Resource, a *controlplane.App) *edgev1.App {
 		}
 		app.Routes = append(app.Routes, m)
 	}
-	for _, o := range a.Operations {
+	for _, o := range policy.Operations(a) {
 		app.Operations = append(app.Operations, &edgev1.Operation{
-			Id: o.ID, Methods: o.Methods, Paths: o.Paths, Hosts: o.Hosts, Access: operationAccess(o),
+			Id: o.ID, Methods: o.Methods, Paths: o.Paths, Hosts: o.Hosts, Access: access(o.Access),
 		})
-	}
-	if len(a.Operations) == 0 {
-		app.Operations = defaultOperations()
 	}
 	if a.UpstreamIdentity != nil {
 		app.IdentityHeaders, app.IdentityGroups = a.UpstreamIdentity.Headers, a.UpstreamIdentity.Groups
@@ -130,29 +134,7 @@ func appMessage(r *controlplane.Resource, a *controlplane.App) *edgev1.App {
 	return app
 }
 
-// defaultOperations is what an app has that declares none: `read` is GET and HEAD, `write` is everything else.
-func defaultOperations() []*edgev1.Operation {
-	everywhere := []string{"/**"}
-	return []*edgev1.Operation{
-		{Id: "read", Methods: []string{"GET"}, Paths: everywhere, Access: edgev1.Access_ACCESS_READ},
-		{Id: "write", Methods: []string{"*", "WEBSOCKET"}, Paths: everywhere, Access: edgev1.Access_ACCESS_WRITE},
-	}
-}
-
-// operationAccess is what the operation declares, or READ if none of its methods changes anything. An unknown value
-// stays unspecified, which closes the app at the edge.
-func operationAccess(o controlplane.Operation) edgev1.Access {
-	if o.Access != "" && o.Access != "ACCESS_CLASS_UNSPECIFIED" {
-		return access(o.Access)
-	}
-	for _, method := range o.Methods {
-		if method != "GET" && method != "HEAD" {
-			return edgev1.Access_ACCESS_WRITE
-		}
-	}
-	return edgev1.Access_ACCESS_READ
-}
-
+// access leaves a class that is not known unspecified, which closes the app at the edge.
 func access(class string) edgev1.Access {
 	return edgev1.Access(edgev1.Access_value["ACCESS_"+strings.TrimPrefix(class, "ACCESS_CLASS_")])
 }
@@ -165,41 +147,24 @@ func accesses(classes []string) []edgev1.Access {
 	return all
 }
 
+// groupMessage leaves people's addresses out: see people.
 func groupMessage(r *controlplane.Resource, g *controlplane.Group) *edgev1.Group {
 	group := &edgev1.Group{Id: r.ID, Uid: string(r.UID)}
 	for _, m := range g.Members {
 		member := &edgev1.GroupMember{}
 		switch {
+		case m.User != "":
+			continue
 		case m.IDPGroup != nil:
 			member.Member = &edgev1.GroupMember_IdpGroup{IdpGroup: &edgev1.IdpGroup{Idp: m.IDPGroup.IDP, Name: m.IDPGroup.Name}}
 		case m.Group != "":
 			member.Member = &edgev1.GroupMember_Group{Group: m.Group}
 		case m.ServiceAccount != "":
 			member.Member = &edgev1.GroupMember_ServiceAccount{ServiceAccount: m.ServiceAccount}
-		case m.User != "":
-			member.Member = &edgev1.GroupMember_User{User: m.User}
 		}
 		group.Members = append(group.Members, member)
 	}
 	return group
-}
-
-func policyMessage(r *controlplane.Resource, p *controlplane.Policy) *edgev1.Policy {
-	policy := &edgev1.Policy{Id: r.ID, Uid: string(r.UID), Apps: p.Apps}
-	for _, rule := range p.Rules {
-		m := &edgev1.Rule{
-			Id: rule.ID, Effect: edgev1.Effect(edgev1.Effect_value[rule.Effect]),
-			Principals: rule.Principals, Roles: rule.Roles, Operations: rule.Operations, Remediation: rule.Remediation,
-		}
-		if c := rule.Conditions; c != nil {
-			m.Conditions = &edgev1.Conditions{
-				SourceCidrs: c.SourceCIDRs, Idps: c.IDPs, MembersOf: c.MembersOf,
-				NotBefore: timestamp(c.NotBefore), NotAfter: timestamp(c.NotAfter),
-			}
-		}
-		policy.Rules = append(policy.Rules, m)
-	}
-	return policy
 }
 
 // providerEntry builds an identity provider for one pool. The secret goes only to pools that sign people in.

@@ -18,6 +18,7 @@ import (
 func TestConfigEntry(t *testing.T) {
 	t.Parallel()
 	noon := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	labelsOf := map[string]map[string]string{"app, nothing by default": {"tier": "prod"}}
 	for name, tc := range map[string]struct {
 		spec   controlplane.Spec
 		tokens []*edgev1.ServiceToken
@@ -52,7 +53,7 @@ func TestConfigEntry(t *testing.T) {
 			                 {"id": "w", "methods": ["GET", "POST"], "access": "ACCESS_WRITE"}, {"id": "x", "methods": ["GET"], "access": "ACCESS_ADMIN"}],
 			  "identityHeaders": ["user"], "identityGroups": ["g"], "disabled": true, "allowEncodedSlash": true, "allowSemicolon": true, "mergeSlashes": true,
 			  "corsPreflight": true, "stripAuthorization": true, "allowedHeaders": ["x_y"], "websocketOrigins": ["https://o"],
-			  "session": {"absoluteLifetime": "3600s"}, "maxStaleness": "60s", "sessionStoreGrace": "0s"}`, &edgev1.App{},
+			  "session": {"absoluteLifetime": "3600s"}, "maxStaleness": "60s", "sessionStoreGrace": "0s", "labels": {"tier": "prod"}}`, &edgev1.App{},
 		},
 		"an access that we do not know closes the app at the edge": {
 			&controlplane.App{Operations: []controlplane.Operation{{ID: "x", Access: "ACCESS_CLASS_LATER"}}, MaxStaleness: new(controlplane.Duration(time.Minute)), SessionStoreGrace: new(controlplane.Duration(0))}, nil,
@@ -61,15 +62,41 @@ func TestConfigEntry(t *testing.T) {
 		"role": {&controlplane.Role{Operations: []string{"invoices.*"}, Access: []string{"ACCESS_CLASS_READ"}}, nil, `{"operations": ["invoices.*"], "access": ["ACCESS_READ"]}`, &edgev1.Role{}},
 		"group": {
 			&controlplane.Group{Members: []controlplane.GroupMember{{IDPGroup: &controlplane.IDPGroup{IDP: "demo", Name: "eng"}}, {Group: "g"}, {ServiceAccount: "ci"}, {User: "a@b.test"}}}, nil,
-			`{"members": [{"idpGroup": {"idp": "demo", "name": "eng"}}, {"group": "g"}, {"serviceAccount": "ci"}, {"user": "a@b.test"}]}`, &edgev1.Group{},
+			`{"members": [{"idpGroup": {"idp": "demo", "name": "eng"}}, {"group": "g"}, {"serviceAccount": "ci"}]}`, &edgev1.Group{},
 		},
 		"policy": {
 			&controlplane.Policy{Apps: []string{"wiki"}, Rules: []controlplane.Rule{{
 				ID: "r", Effect: "EFFECT_REQUIRE", Principals: []string{"anyone"}, Roles: []string{"viewer"}, Operations: []string{"use"}, Description: "for admins", Remediation: "ask",
-				Conditions: &controlplane.Conditions{SourceCIDRs: []string{"10.0.0.0/8"}, IDPs: []string{"demo"}, MembersOf: []string{"g"}, NotBefore: &noon, NotAfter: &noon},
+				Expression: "true",
+				Conditions: &controlplane.Conditions{
+					SourceCIDRs: []string{"10.0.0.0/8"}, Countries: []string{"DE", "unknown"}, IDPs: []string{"demo"}, MembersOf: []string{"g"}, NotBefore: &noon, NotAfter: &noon,
+					TimeWindows: []controlplane.TimeWindow{{Days: []string{"DAY_OF_WEEK_MONDAY"}, Start: "22:00", End: "06:00", Zone: "Europe/Berlin"}},
+					Device:      &controlplane.DeviceCondition{Managed: true, Compliant: true, Posture: []string{"disk"}, MaxReportAge: new(controlplane.Duration(time.Hour))},
+					MaxAuthAge:  new(controlplane.Duration(time.Minute)), RequiredACR: []string{"high"}, RequiredAMR: []string{"hwk"},
+				},
 			}}}, nil,
 			`{"apps": ["wiki"], "rules": [{"id": "r", "effect": "EFFECT_REQUIRE", "principals": ["anyone"], "roles": ["viewer"], "operations": ["use"], "remediation": "ask",
-			  "conditions": {"sourceCidrs": ["10.0.0.0/8"], "idps": ["demo"], "membersOf": ["g"], "notBefore": "2026-11-23T12:00:00Z", "notAfter": "2026-11-23T12:00:00Z"}}]}`, &edgev1.Policy{},
+			  "expression": "true",
+			  "conditions": {"sourceCidrs": ["10.0.0.0/8"], "countries": ["DE", "unknown"], "idps": ["demo"], "membersOf": ["g"], "notBefore": "2026-11-23T12:00:00Z", "notAfter": "2026-11-23T12:00:00Z",
+			    "timeWindows": [{"days": ["DAY_OF_WEEK_MONDAY"], "start": "22:00", "end": "06:00", "zone": "Europe/Berlin"}],
+			    "device": {"managed": true, "compliant": true, "posture": ["disk"], "maxReportAge": "3600s"}, "maxAuthAge": "60s", "requiredAcr": ["high"], "requiredAmr": ["hwk"]}}]}`, &edgev1.Policy{},
+		},
+		"guard-rail": {
+			&controlplane.Policy{
+				Mode:       "POLICY_MODE_SHADOW",
+				Selector:   []controlplane.LabelRequirement{{Key: "tier", Values: []string{"prod"}}, {Key: "team", Values: []string{"a", "b"}, Unset: "UNSET_LABEL_NO_MATCH"}},
+				Exemptions: []controlplane.Exemption{{ID: "e", Principals: []string{"group:g"}, Apps: []string{"wiki"}, NotAfter: &noon, Description: "for admins"}},
+			}, nil,
+			`{"mode": "POLICY_MODE_SHADOW", "selector": [{"key": "tier", "values": ["prod"], "unset": "UNSET_LABEL_MATCH"}, {"key": "team", "values": ["a", "b"], "unset": "UNSET_LABEL_NO_MATCH"}],
+			  "exemptions": [{"id": "e", "principals": ["group:g"], "apps": ["wiki"], "notAfter": "2026-11-23T12:00:00Z"}]}`, &edgev1.Policy{},
+		},
+		"enum values that we do not know close the apps at the edge": {
+			&controlplane.Policy{Mode: "POLICY_MODE_LATER", Selector: []controlplane.LabelRequirement{{Key: "k", Unset: "UNSET_LABEL_LATER"}}, Rules: []controlplane.Rule{{ID: "r", Effect: "EFFECT_LATER"}}}, nil,
+			`{"mode": -1, "selector": [{"key": "k"}], "rules": [{"id": "r"}]}`, &edgev1.Policy{},
+		},
+		"grant": {
+			&controlplane.Grant{App: "wiki", Principals: []string{"user:a@b.test"}, Roles: []string{"viewer"}, Operations: []string{"use"}, NotBefore: &noon, NotAfter: &noon, Reason: "for admins"}, nil,
+			`{"app": "wiki", "principals": ["user:a@b.test"], "roles": ["viewer"], "operations": ["use"], "notBefore": "2026-11-23T12:00:00Z", "notAfter": "2026-11-23T12:00:00Z"}`, &edgev1.Grant{},
 		},
 		"service account": {
 			&controlplane.ServiceAccount{Description: "for admins", Disabled: true},
@@ -79,7 +106,7 @@ func TestConfigEntry(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			entry, ok, err := configEntry(&controlplane.Resource{ID: "x", UID: "uid-of-x", Revision: 5, Spec: tc.spec}, tc.tokens)
+			entry, ok, err := configEntry(&controlplane.Resource{ID: "x", UID: "uid-of-x", Revision: 5, Labels: labelsOf[name], Spec: tc.spec}, tc.tokens)
 			if err != nil || !ok {
 				t.Fatal(ok, err)
 			}
@@ -101,7 +128,7 @@ func TestConfigEntry(t *testing.T) {
 			}
 		})
 	}
-	for _, spec := range []controlplane.Spec{&controlplane.Member{}, &controlplane.APIToken{}, &controlplane.Edge{}, &controlplane.IdentityProvider{}, &controlplane.EdgePool{}} {
+	for _, spec := range []controlplane.Spec{&controlplane.Member{}, &controlplane.APIToken{}, &controlplane.PolicyTest{}, &controlplane.Edge{}, &controlplane.IdentityProvider{}, &controlplane.EdgePool{}} {
 		if _, ok, err := configEntry(&controlplane.Resource{Spec: spec}, nil); ok || err != nil {
 			t.Errorf("%T: %v, %v", spec, ok, err)
 		}

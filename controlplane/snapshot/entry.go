@@ -15,6 +15,7 @@ import (
 type Entry struct {
 	Resource  *edgev1.Resource
 	sum       [sha256.Size]byte
+	since     int64         // an edge that is at an earlier revision has another one, or none
 	staleness time.Duration // for apps: how long an edge that hears nothing keeps serving this
 }
 
@@ -43,6 +44,7 @@ func newEntry(id, uid string, revision int64, message proto.Message) (*Entry, er
 			Revision: revision,
 			Bytes:    body,
 		},
-		sum: sha256.Sum256(body),
+		sum:   sha256.Sum256(body),
+		since: revision,
 	}, nil
 }

@@ -104,7 +104,7 @@ func (l *lane) from(base int64) (*payload, error) {
 	}
 	set := &edgev1.ResourceSet{}
 	for _, e := range l.entries {
-		if base == 0 || e.Resource.Revision > base {
+		if base == 0 || e.since > base {
 			set.Changed = append(set.Changed, e.Resource)
 		}
 	}

@@ -19,7 +19,7 @@ const removalsKept = 6 * 24 * time.Hour
 // snapshotKinds are those that edges are sent. Administrators and their tokens are none of an edge's business.
 var snapshotKinds = []controlplane.Kind{
 	controlplane.KindTenant, controlplane.KindIdentityProvider, controlplane.KindApp, controlplane.KindRole, controlplane.KindGroup,
-	controlplane.KindPolicy, controlplane.KindServiceAccount, controlplane.KindEdgePool,
+	controlplane.KindPolicy, controlplane.KindGrant, controlplane.KindServiceAccount, controlplane.KindEdgePool,
 }
 
 // SnapshotRows is a tenant at one instant, or what of it differs from an earlier one. Whoever builds bytes from it must

@@ -17,7 +17,7 @@ type Refusal struct {
 	RequestID  string // for whoever reads the control plane's log
 }
 
-// Violation is one field that the control plane refused.
+// Violation is one field that the control plane refused, or a resource that stands in the way.
 type Violation struct {
 	Field, Description, Reason string
 	Suggestion                 string
@@ -44,6 +44,10 @@ func AsRefusal(err error) (refusal *Refusal, ok bool) {
 		case *errdetails.BadRequest:
 			for _, v := range detail.GetFieldViolations() {
 				refusal.Violations = append(refusal.Violations, Violation{Field: v.GetField(), Description: v.GetDescription(), Reason: v.GetReason()})
+			}
+		case *errdetails.PreconditionFailure:
+			for _, v := range detail.GetViolations() {
+				refusal.Violations = append(refusal.Violations, Violation{Field: v.GetSubject(), Description: v.GetDescription(), Reason: v.GetType()})
 			}
 		}
 	}

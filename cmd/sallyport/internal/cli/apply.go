@@ -21,6 +21,7 @@ type applyCommand struct {
 	DryRun    bool     `help:"Check, and show what would change; change nothing."`
 	ManagedBy string   `placeholder:"NAME" help:"Mark what is given as managed by this tool."`
 	Prune     bool     `help:"Delete what has the same --managed-by and is not given."`
+	Force     string   `placeholder:"WHY" help:"Apply although policy tests fail. The reason is recorded."`
 	Waiting
 }
 
@@ -52,7 +53,7 @@ func (a *applyCommand) Run(ctx context.Context, s *session) error {
 		return err
 	}
 	read.In(s.target.Tenant) // which the environment may have said
-	request := &sallyportv1.ApplyRequest{Parent: s.parent(), ValidateOnly: a.DryRun, ManagedBy: a.ManagedBy, Prune: a.Prune}
+	request := &sallyportv1.ApplyRequest{Parent: s.parent(), ValidateOnly: a.DryRun, ManagedBy: a.ManagedBy, Prune: a.Prune, ForceReason: a.Force}
 	for _, r := range read.Resources {
 		packed, err := anypb.New(r.Message)
 		if err != nil {
@@ -103,6 +104,7 @@ func inFiles(err error, parent string, read *manifest.Manifest) error {
 		m := resourceField.FindStringSubmatch(v.Field)
 		if m == nil {
 			v.Field = strings.Replace(strings.TrimPrefix(v.Field, parent+"/"), ".", ": ", 1)
+			v.Description = indented(v.Description)
 			lines = append(lines, errors.New(violated(v)))
 			continue
 		}
@@ -112,6 +114,9 @@ func inFiles(err error, parent string, read *manifest.Manifest) error {
 			continue
 		}
 		lines = append(lines, read.Resources[i].At(v.Field[len(m[0]):], v.Description, v.Suggestion))
+	}
+	if refusal.Reason == policyTestFailed {
+		lines = append(lines, errors.New(testsStand))
 	}
 	return errors.Join(lines...)
 }
@@ -123,6 +128,10 @@ func (s *session) printChanges(request *sallyportv1.ApplyRequest, r *sallyportv1
 	for _, c := range r.GetChanges() {
 		writeChange(s.Stdout, "", request.GetParent(), c)
 	}
+	for _, l := range r.GetLostReach() {
+		s.printf("! %s\n", lost(request.GetParent(), l))
+	}
+	writeTests(s.Stdout, request.GetParent(), request.GetValidateOnly(), r.GetPolicyTests())
 	switch {
 	case len(r.GetChanges()) == 0:
 		s.printf("No changes: %s is as the files say, at %s.\n", request.GetParent(), r.GetRevision())

@@ -265,5 +265,15 @@ func (s *session) printConfigChange(c *sallyportv1.ConfigChange) error {
 	for _, item := range c.GetChanges() {
 		writeChange(s.Stdout, "    ", s.parent(), item)
 	}
+	for _, l := range c.GetLostReach() {
+		s.printf("    ! %s\n", lost(s.parent(), l))
+	}
+	if f := c.GetForced(); f != nil {
+		var tests []string
+		for _, name := range f.GetFailedTests() {
+			tests = append(tests, printable(strings.TrimPrefix(name, s.parent()+"/")))
+		}
+		s.printf("    ! forced, although %s failed: %s\n", strings.Join(tests, ", "), printable(f.GetReason()))
+	}
 	return nil
 }

@@ -55,6 +55,8 @@ func said(r *api.Refusal) string {
 		text += "\nGive an operator's token with --token-file or SALLYPORT_TOKEN; where `sallyport dev` runs, --operator does."
 	case r.Role != "":
 		text += "\nAsk an owner of the tenant for it, or give another token with --token-file or SALLYPORT_TOKEN."
+	case r.Reason == policyTestFailed:
+		text += "\n" + testsStand
 	case r.Reason == "STORE_DOWN":
 		text += "\nNothing was changed. Try again in a moment."
 	case r.Code == connect.CodeInternal || r.Code == connect.CodeUnknown:
@@ -62,6 +64,11 @@ func said(r *api.Refusal) string {
 	}
 	return text
 }
+
+const (
+	policyTestFailed = "POLICY_TEST_FAILED"
+	testsStand       = "Change the tests in the same change, or apply it with --force and say why."
+)
 
 func violated(v api.Violation) string {
 	text := v.Field + ": " + v.Description

@@ -26,7 +26,14 @@ func says(r proto.Message, now time.Time) []cell {
 	case *sallyportv1.Group:
 		return []cell{prose("NAME", r.GetDisplayName()), words("MEMBERS", members(r)...)}
 	case *sallyportv1.Policy:
-		return []cell{prose("NAME", r.GetDisplayName()), words("APPS", r.GetApps()...), words("RULES", rules(r)...)}
+		return []cell{prose("NAME", r.GetDisplayName()), words("APPS", reaches(r)...), words("RULES", rules(r)...), whole("MODE", mode(r))}
+	case *sallyportv1.Grant:
+		return []cell{
+			prose("NAME", r.GetDisplayName()), words("APP", r.GetApp()), words("TO", r.GetPrincipals()...),
+			words("FOR", append(slices.Clone(r.GetRoles()), r.GetOperations()...)...), when("FROM", r.GetNotBefore(), now), when("UNTIL", r.GetNotAfter(), now),
+		}
+	case *sallyportv1.PolicyTest:
+		return []cell{prose("NAME", r.GetDisplayName()), words("WHO", testPrincipal(r)), words("ASKS FOR", testRequest(r)), whole("EXPECTED", enum(r.GetExpect().GetOutcome()))}
 	case *sallyportv1.ServiceAccount:
 		return []cell{prose("NAME", r.GetDisplayName()), prose("DESCRIPTION", r.GetDescription()), disabled(r)}
 	case *sallyportv1.ServiceAccountToken:
@@ -121,6 +128,36 @@ func members(g *sallyportv1.Group) []string {
 		}
 	}
 	return all
+}
+
+// reaches is the apps that a policy names, or the labels that a guard-rail selects by.
+func reaches(p *sallyportv1.Policy) []string {
+	all := slices.Clone(p.GetApps())
+	for _, l := range p.GetSelector() {
+		all = append(all, l.GetKey()+"="+strings.Join(l.GetValues(), "|"))
+	}
+	return all
+}
+
+// mode is said of those that decide nothing.
+func mode(p *sallyportv1.Policy) string {
+	return flag(p.GetMode() == sallyportv1.PolicyMode_POLICY_MODE_SHADOW, "shadow")
+}
+
+func testPrincipal(t *sallyportv1.PolicyTest) string {
+	switch p := t.GetPrincipal().GetPrincipal().(type) {
+	case *sallyportv1.TestPrincipal_User:
+		return either(p.User.GetEmail(), "somebody of "+p.User.GetIdp())
+	case *sallyportv1.TestPrincipal_ServiceAccount:
+		return "serviceAccount:" + p.ServiceAccount
+	default:
+		return "anonymous"
+	}
+}
+
+func testRequest(t *sallyportv1.PolicyTest) string {
+	r := t.GetRequest()
+	return either(r.GetMethod(), "GET") + " " + either(r.GetApp(), r.GetHost()) + either(r.GetPath(), "/")
 }
 
 func rules(p *sallyportv1.Policy) []string {

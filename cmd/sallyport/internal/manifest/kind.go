@@ -12,7 +12,7 @@ import (
 )
 
 // kinds are what ConfigService.Apply takes.
-var kinds = []string{"Tenant", "IdentityProvider", "App", "Role", "Group", "Policy", "ServiceAccount", "Member", "EdgePool"}
+var kinds = []string{"Tenant", "IdentityProvider", "App", "Role", "Group", "Policy", "Grant", "PolicyTest", "ServiceAccount", "Member", "EdgePool"}
 
 // Has reports whether a message is of a kind that manifests have.
 func Has(d protoreflect.MessageDescriptor) bool { return slices.Contains(kinds, string(d.Name())) }

@@ -1421,7 +1421,11 @@ type ConfigChange struct {
 	// What it touched.
 	Changes []*Change `protobuf:"bytes,8,rep,name=changes,proto3" json:"changes,omitempty"`
 	// Chain hash up to and with this change, hex.
-	Hash          string `protobuf:"bytes,9,opt,name=hash,proto3" json:"hash,omitempty"`
+	Hash string `protobuf:"bytes,9,opt,name=hash,proto3" json:"hash,omitempty"`
+	// Where it made guard-rails reach less.
+	LostReach []*ReachLoss `protobuf:"bytes,10,rep,name=lost_reach,json=lostReach,proto3" json:"lost_reach,omitempty"`
+	// Set if it was written although policy tests failed.
+	Forced        *ForcedChange `protobuf:"bytes,11,opt,name=forced,proto3" json:"forced,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1519,6 +1523,75 @@ func (x *ConfigChange) GetHash() string {
 	return ""
 }
 
+func (x *ConfigChange) GetLostReach() []*ReachLoss {
+	if x != nil {
+		return x.LostReach
+	}
+	return nil
+}
+
+func (x *ConfigChange) GetForced() *ForcedChange {
+	if x != nil {
+		return x.Forced
+	}
+	return nil
+}
+
+// A change that was written although policy tests failed.
+type ForcedChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's words.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Names of the tests that failed.
+	FailedTests   []string `protobuf:"bytes,2,rep,name=failed_tests,json=failedTests,proto3" json:"failed_tests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ForcedChange) Reset() {
+	*x = ForcedChange{}
+	mi := &file_sallyport_v1_audit_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ForcedChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ForcedChange) ProtoMessage() {}
+
+func (x *ForcedChange) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_audit_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ForcedChange.ProtoReflect.Descriptor instead.
+func (*ForcedChange) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ForcedChange) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ForcedChange) GetFailedTests() []string {
+	if x != nil {
+		return x.FailedTests
+	}
+	return nil
+}
+
 // Request of ListChanges.
 type ListChangesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1534,7 +1607,7 @@ type ListChangesRequest struct {
 
 func (x *ListChangesRequest) Reset() {
 	*x = ListChangesRequest{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[16]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1546,7 +1619,7 @@ func (x *ListChangesRequest) String() string {
 func (*ListChangesRequest) ProtoMessage() {}
 
 func (x *ListChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[16]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1559,7 +1632,7 @@ func (x *ListChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChangesRequest.ProtoReflect.Descriptor instead.
 func (*ListChangesRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{16}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ListChangesRequest) GetParent() string {
@@ -1596,7 +1669,7 @@ type ListChangesResponse struct {
 
 func (x *ListChangesResponse) Reset() {
 	*x = ListChangesResponse{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[17]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1608,7 +1681,7 @@ func (x *ListChangesResponse) String() string {
 func (*ListChangesResponse) ProtoMessage() {}
 
 func (x *ListChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[17]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1621,7 +1694,7 @@ func (x *ListChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListChangesResponse.ProtoReflect.Descriptor instead.
 func (*ListChangesResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{17}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListChangesResponse) GetChanges() []*ConfigChange {
@@ -1649,7 +1722,7 @@ type TailChangesRequest struct {
 
 func (x *TailChangesRequest) Reset() {
 	*x = TailChangesRequest{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[18]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1661,7 +1734,7 @@ func (x *TailChangesRequest) String() string {
 func (*TailChangesRequest) ProtoMessage() {}
 
 func (x *TailChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[18]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1674,7 +1747,7 @@ func (x *TailChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailChangesRequest.ProtoReflect.Descriptor instead.
 func (*TailChangesRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{18}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *TailChangesRequest) GetParent() string {
@@ -1695,7 +1768,7 @@ type TailChangesResponse struct {
 
 func (x *TailChangesResponse) Reset() {
 	*x = TailChangesResponse{}
-	mi := &file_sallyport_v1_audit_proto_msgTypes[19]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1707,7 +1780,7 @@ func (x *TailChangesResponse) String() string {
 func (*TailChangesResponse) ProtoMessage() {}
 
 func (x *TailChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_audit_proto_msgTypes[19]
+	mi := &file_sallyport_v1_audit_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1720,7 +1793,7 @@ func (x *TailChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TailChangesResponse.ProtoReflect.Descriptor instead.
 func (*TailChangesResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{19}
+	return file_sallyport_v1_audit_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *TailChangesResponse) GetChange() *ConfigChange {
@@ -1853,7 +1926,7 @@ const file_sallyport_v1_audit_proto_rawDesc = "" +
 	"\x03app\x18\x02 \x01(\tR\x03app\x12\x18\n" +
 	"\aoutcome\x18\x03 \x01(\tR\aoutcome\"X\n" +
 	"\x18TailAccessEventsResponse\x12<\n" +
-	"\faccess_event\x18\x01 \x01(\v2\x19.sallyport.v1.AccessEventR\vaccessEvent\"\x9a\x02\n" +
+	"\faccess_event\x18\x01 \x01(\v2\x19.sallyport.v1.AccessEventR\vaccessEvent\"\x86\x03\n" +
 	"\fConfigChange\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\tR\brevision\x12.\n" +
 	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
@@ -1865,7 +1938,14 @@ const file_sallyport_v1_audit_proto_rawDesc = "" +
 	"request_id\x18\x06 \x01(\tR\trequestId\x12\x16\n" +
 	"\x06method\x18\a \x01(\tR\x06method\x12.\n" +
 	"\achanges\x18\b \x03(\v2\x14.sallyport.v1.ChangeR\achanges\x12\x12\n" +
-	"\x04hash\x18\t \x01(\tR\x04hash\"t\n" +
+	"\x04hash\x18\t \x01(\tR\x04hash\x126\n" +
+	"\n" +
+	"lost_reach\x18\n" +
+	" \x03(\v2\x17.sallyport.v1.ReachLossR\tlostReach\x122\n" +
+	"\x06forced\x18\v \x01(\v2\x1a.sallyport.v1.ForcedChangeR\x06forced\"I\n" +
+	"\fForcedChange\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12!\n" +
+	"\ffailed_tests\x18\x02 \x03(\tR\vfailedTests\"t\n" +
 	"\x12ListChangesRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
@@ -1899,7 +1979,7 @@ func file_sallyport_v1_audit_proto_rawDescGZIP() []byte {
 	return file_sallyport_v1_audit_proto_rawDescData
 }
 
-var file_sallyport_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_sallyport_v1_audit_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_sallyport_v1_audit_proto_goTypes = []any{
 	(*AccessEvent)(nil),              // 0: sallyport.v1.AccessEvent
 	(*EventPrincipal)(nil),           // 1: sallyport.v1.EventPrincipal
@@ -1917,17 +1997,19 @@ var file_sallyport_v1_audit_proto_goTypes = []any{
 	(*TailAccessEventsRequest)(nil),  // 13: sallyport.v1.TailAccessEventsRequest
 	(*TailAccessEventsResponse)(nil), // 14: sallyport.v1.TailAccessEventsResponse
 	(*ConfigChange)(nil),             // 15: sallyport.v1.ConfigChange
-	(*ListChangesRequest)(nil),       // 16: sallyport.v1.ListChangesRequest
-	(*ListChangesResponse)(nil),      // 17: sallyport.v1.ListChangesResponse
-	(*TailChangesRequest)(nil),       // 18: sallyport.v1.TailChangesRequest
-	(*TailChangesResponse)(nil),      // 19: sallyport.v1.TailChangesResponse
-	(*timestamppb.Timestamp)(nil),    // 20: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 21: google.protobuf.Duration
-	(*Change)(nil),                   // 22: sallyport.v1.Change
+	(*ForcedChange)(nil),             // 16: sallyport.v1.ForcedChange
+	(*ListChangesRequest)(nil),       // 17: sallyport.v1.ListChangesRequest
+	(*ListChangesResponse)(nil),      // 18: sallyport.v1.ListChangesResponse
+	(*TailChangesRequest)(nil),       // 19: sallyport.v1.TailChangesRequest
+	(*TailChangesResponse)(nil),      // 20: sallyport.v1.TailChangesResponse
+	(*timestamppb.Timestamp)(nil),    // 21: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 22: google.protobuf.Duration
+	(*Change)(nil),                   // 23: sallyport.v1.Change
+	(*ReachLoss)(nil),                // 24: sallyport.v1.ReachLoss
 }
 var file_sallyport_v1_audit_proto_depIdxs = []int32{
-	20, // 0: sallyport.v1.AccessEvent.time:type_name -> google.protobuf.Timestamp
-	20, // 1: sallyport.v1.AccessEvent.receive_time:type_name -> google.protobuf.Timestamp
+	21, // 0: sallyport.v1.AccessEvent.time:type_name -> google.protobuf.Timestamp
+	21, // 1: sallyport.v1.AccessEvent.receive_time:type_name -> google.protobuf.Timestamp
 	1,  // 2: sallyport.v1.AccessEvent.principal:type_name -> sallyport.v1.EventPrincipal
 	2,  // 3: sallyport.v1.AccessEvent.request:type_name -> sallyport.v1.EventRequest
 	3,  // 4: sallyport.v1.AccessEvent.decision:type_name -> sallyport.v1.EventDecision
@@ -1935,31 +2017,33 @@ var file_sallyport_v1_audit_proto_depIdxs = []int32{
 	8,  // 6: sallyport.v1.AccessEvent.timing:type_name -> sallyport.v1.EventTiming
 	9,  // 7: sallyport.v1.AccessEvent.stream:type_name -> sallyport.v1.EventStream
 	10, // 8: sallyport.v1.AccessEvent.gap:type_name -> sallyport.v1.EventGap
-	20, // 9: sallyport.v1.EventDecision.auth_time:type_name -> google.protobuf.Timestamp
+	21, // 9: sallyport.v1.EventDecision.auth_time:type_name -> google.protobuf.Timestamp
 	4,  // 10: sallyport.v1.EventDecision.shadow:type_name -> sallyport.v1.EventShadow
 	5,  // 11: sallyport.v1.EventDecision.facts:type_name -> sallyport.v1.EventFacts
 	6,  // 12: sallyport.v1.EventFacts.asked:type_name -> sallyport.v1.EventAsked
-	20, // 13: sallyport.v1.EventAsked.time:type_name -> google.protobuf.Timestamp
-	21, // 14: sallyport.v1.EventAsked.max_age:type_name -> google.protobuf.Duration
+	21, // 13: sallyport.v1.EventAsked.time:type_name -> google.protobuf.Timestamp
+	22, // 14: sallyport.v1.EventAsked.max_age:type_name -> google.protobuf.Duration
 	0,  // 15: sallyport.v1.ListAccessEventsResponse.access_events:type_name -> sallyport.v1.AccessEvent
 	0,  // 16: sallyport.v1.TailAccessEventsResponse.access_event:type_name -> sallyport.v1.AccessEvent
-	20, // 17: sallyport.v1.ConfigChange.time:type_name -> google.protobuf.Timestamp
-	22, // 18: sallyport.v1.ConfigChange.changes:type_name -> sallyport.v1.Change
-	15, // 19: sallyport.v1.ListChangesResponse.changes:type_name -> sallyport.v1.ConfigChange
-	15, // 20: sallyport.v1.TailChangesResponse.change:type_name -> sallyport.v1.ConfigChange
-	11, // 21: sallyport.v1.AuditService.ListAccessEvents:input_type -> sallyport.v1.ListAccessEventsRequest
-	13, // 22: sallyport.v1.AuditService.TailAccessEvents:input_type -> sallyport.v1.TailAccessEventsRequest
-	16, // 23: sallyport.v1.AuditService.ListChanges:input_type -> sallyport.v1.ListChangesRequest
-	18, // 24: sallyport.v1.AuditService.TailChanges:input_type -> sallyport.v1.TailChangesRequest
-	12, // 25: sallyport.v1.AuditService.ListAccessEvents:output_type -> sallyport.v1.ListAccessEventsResponse
-	14, // 26: sallyport.v1.AuditService.TailAccessEvents:output_type -> sallyport.v1.TailAccessEventsResponse
-	17, // 27: sallyport.v1.AuditService.ListChanges:output_type -> sallyport.v1.ListChangesResponse
-	19, // 28: sallyport.v1.AuditService.TailChanges:output_type -> sallyport.v1.TailChangesResponse
-	25, // [25:29] is the sub-list for method output_type
-	21, // [21:25] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	21, // 17: sallyport.v1.ConfigChange.time:type_name -> google.protobuf.Timestamp
+	23, // 18: sallyport.v1.ConfigChange.changes:type_name -> sallyport.v1.Change
+	24, // 19: sallyport.v1.ConfigChange.lost_reach:type_name -> sallyport.v1.ReachLoss
+	16, // 20: sallyport.v1.ConfigChange.forced:type_name -> sallyport.v1.ForcedChange
+	15, // 21: sallyport.v1.ListChangesResponse.changes:type_name -> sallyport.v1.ConfigChange
+	15, // 22: sallyport.v1.TailChangesResponse.change:type_name -> sallyport.v1.ConfigChange
+	11, // 23: sallyport.v1.AuditService.ListAccessEvents:input_type -> sallyport.v1.ListAccessEventsRequest
+	13, // 24: sallyport.v1.AuditService.TailAccessEvents:input_type -> sallyport.v1.TailAccessEventsRequest
+	17, // 25: sallyport.v1.AuditService.ListChanges:input_type -> sallyport.v1.ListChangesRequest
+	19, // 26: sallyport.v1.AuditService.TailChanges:input_type -> sallyport.v1.TailChangesRequest
+	12, // 27: sallyport.v1.AuditService.ListAccessEvents:output_type -> sallyport.v1.ListAccessEventsResponse
+	14, // 28: sallyport.v1.AuditService.TailAccessEvents:output_type -> sallyport.v1.TailAccessEventsResponse
+	18, // 29: sallyport.v1.AuditService.ListChanges:output_type -> sallyport.v1.ListChangesResponse
+	20, // 30: sallyport.v1.AuditService.TailChanges:output_type -> sallyport.v1.TailChangesResponse
+	27, // [27:31] is the sub-list for method output_type
+	23, // [23:27] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_v1_audit_proto_init() }
@@ -1974,7 +2058,7 @@ func file_sallyport_v1_audit_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_v1_audit_proto_rawDesc), len(file_sallyport_v1_audit_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,75 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What made it less.
+type ReachLoss_Cause int32
+
+const (
+	// Never sent.
+	ReachLoss_CAUSE_UNSPECIFIED ReachLoss_Cause = 0
+	// The policy is gone.
+	ReachLoss_CAUSE_DELETED ReachLoss_Cause = 1
+	// It is only reported any more.
+	ReachLoss_CAUSE_SHADOW ReachLoss_Cause = 2
+	// It selects otherwise.
+	ReachLoss_CAUSE_SELECTOR ReachLoss_Cause = 3
+	// Labels of apps are others.
+	ReachLoss_CAUSE_LABELS ReachLoss_Cause = 4
+	// An exemption is new, or spares more.
+	ReachLoss_CAUSE_EXEMPTION ReachLoss_Cause = 5
+	// Rules of it are gone.
+	ReachLoss_CAUSE_RULES ReachLoss_Cause = 6
+)
+
+// Enum value maps for ReachLoss_Cause.
+var (
+	ReachLoss_Cause_name = map[int32]string{
+		0: "CAUSE_UNSPECIFIED",
+		1: "CAUSE_DELETED",
+		2: "CAUSE_SHADOW",
+		3: "CAUSE_SELECTOR",
+		4: "CAUSE_LABELS",
+		5: "CAUSE_EXEMPTION",
+		6: "CAUSE_RULES",
+	}
+	ReachLoss_Cause_value = map[string]int32{
+		"CAUSE_UNSPECIFIED": 0,
+		"CAUSE_DELETED":     1,
+		"CAUSE_SHADOW":      2,
+		"CAUSE_SELECTOR":    3,
+		"CAUSE_LABELS":      4,
+		"CAUSE_EXEMPTION":   5,
+		"CAUSE_RULES":       6,
+	}
+)
+
+func (x ReachLoss_Cause) Enum() *ReachLoss_Cause {
+	p := new(ReachLoss_Cause)
+	*p = x
+	return p
+}
+
+func (x ReachLoss_Cause) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReachLoss_Cause) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_v1_config_proto_enumTypes[0].Descriptor()
+}
+
+func (ReachLoss_Cause) Type() protoreflect.EnumType {
+	return &file_sallyport_v1_config_proto_enumTypes[0]
+}
+
+func (x ReachLoss_Cause) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReachLoss_Cause.Descriptor instead.
+func (ReachLoss_Cause) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_v1_config_proto_rawDescGZIP(), []int{2, 0}
+}
+
 // What happened.
 type Change_Action int32
 
@@ -65,11 +134,11 @@ func (x Change_Action) String() string {
 }
 
 func (Change_Action) Descriptor() protoreflect.EnumDescriptor {
-	return file_sallyport_v1_config_proto_enumTypes[0].Descriptor()
+	return file_sallyport_v1_config_proto_enumTypes[1].Descriptor()
 }
 
 func (Change_Action) Type() protoreflect.EnumType {
-	return &file_sallyport_v1_config_proto_enumTypes[0]
+	return &file_sallyport_v1_config_proto_enumTypes[1]
 }
 
 func (x Change_Action) Number() protoreflect.EnumNumber {
@@ -78,7 +147,7 @@ func (x Change_Action) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Change_Action.Descriptor instead.
 func (Change_Action) EnumDescriptor() ([]byte, []int) {
-	return file_sallyport_v1_config_proto_rawDescGZIP(), []int{2, 0}
+	return file_sallyport_v1_config_proto_rawDescGZIP(), []int{3, 0}
 }
 
 // Request of Apply.
@@ -86,7 +155,7 @@ type ApplyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `tenants/{tenant}`, or `platform`.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
-	// Whole resources (Tenant, IdentityProvider, App, Role, Group, Policy, ServiceAccount, Member; EdgePool on `platform`), each with its `name`.
+	// Whole resources (Tenant, IdentityProvider, App, Role, Group, Policy, Grant, PolicyTest, ServiceAccount, Member; EdgePool on `platform`), each with its `name`.
 	Resources []*anypb.Any `protobuf:"bytes,2,rep,name=resources,proto3" json:"resources,omitempty"`
 	// Do everything but commit.
 	ValidateOnly bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
@@ -97,7 +166,10 @@ type ApplyRequest struct {
 	// Delete what carries the same `managed_by` and is not given.
 	Prune bool `protobuf:"varint,6,opt,name=prune,proto3" json:"prune,omitempty"`
 	// Resource name to the etag it must have now.
-	Etags         map[string]string `protobuf:"bytes,7,rep,name=etags,proto3" json:"etags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Etags map[string]string `protobuf:"bytes,7,rep,name=etags,proto3" json:"etags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Why to write this although policy tests fail. Recorded with the change; for who may write all of the tenant's
+	// configuration. Only Apply has it: what is forced should be seen whole, and no client passes it along by habit.
+	ForceReason   string `protobuf:"bytes,8,opt,name=force_reason,json=forceReason,proto3" json:"force_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -181,13 +253,25 @@ func (x *ApplyRequest) GetEtags() map[string]string {
 	return nil
 }
 
+func (x *ApplyRequest) GetForceReason() string {
+	if x != nil {
+		return x.ForceReason
+	}
+	return ""
+}
+
 // Response of Apply.
 type ApplyResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What changed, ordered by name; none if nothing did.
 	Changes []*Change `protobuf:"bytes,1,rep,name=changes,proto3" json:"changes,omitempty"`
 	// The new revision, or the current one if nothing changed.
-	Revision      string `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	Revision string `protobuf:"bytes,2,opt,name=revision,proto3" json:"revision,omitempty"`
+	// What the policy tests came to on the result, ordered by name: with `validate_only` all of them, else those that
+	// failed and were forced. None if nothing changed that they depend on.
+	PolicyTests []*PolicyTestResult `protobuf:"bytes,3,rep,name=policy_tests,json=policyTests,proto3" json:"policy_tests,omitempty"`
+	// Where guard-rails reach less than before.
+	LostReach     []*ReachLoss `protobuf:"bytes,4,rep,name=lost_reach,json=lostReach,proto3" json:"lost_reach,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -236,6 +320,111 @@ func (x *ApplyResponse) GetRevision() string {
 	return ""
 }
 
+func (x *ApplyResponse) GetPolicyTests() []*PolicyTestResult {
+	if x != nil {
+		return x.PolicyTests
+	}
+	return nil
+}
+
+func (x *ApplyResponse) GetLostReach() []*ReachLoss {
+	if x != nil {
+		return x.LostReach
+	}
+	return nil
+}
+
+// Less of a guard-rail than before: apps, or principals, or rules that it bound and binds no more.
+type ReachLoss struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The guard-rail: `tenants/{tenant}/policies/{policy}`.
+	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
+	// What made it less.
+	Cause ReachLoss_Cause `protobuf:"varint,2,opt,name=cause,proto3,enum=sallyport.v1.ReachLoss_Cause" json:"cause,omitempty"`
+	// Names of the apps concerned, ordered; the first 100 of them.
+	Apps []string `protobuf:"bytes,3,rep,name=apps,proto3" json:"apps,omitempty"`
+	// How many apps are concerned.
+	AppCount int32 `protobuf:"varint,4,opt,name=app_count,json=appCount,proto3" json:"app_count,omitempty"`
+	// Ids of the exemptions.
+	Exemptions []string `protobuf:"bytes,5,rep,name=exemptions,proto3" json:"exemptions,omitempty"`
+	// Ids of the rules.
+	Rules         []string `protobuf:"bytes,6,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReachLoss) Reset() {
+	*x = ReachLoss{}
+	mi := &file_sallyport_v1_config_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReachLoss) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReachLoss) ProtoMessage() {}
+
+func (x *ReachLoss) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_config_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReachLoss.ProtoReflect.Descriptor instead.
+func (*ReachLoss) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_config_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ReachLoss) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *ReachLoss) GetCause() ReachLoss_Cause {
+	if x != nil {
+		return x.Cause
+	}
+	return ReachLoss_CAUSE_UNSPECIFIED
+}
+
+func (x *ReachLoss) GetApps() []string {
+	if x != nil {
+		return x.Apps
+	}
+	return nil
+}
+
+func (x *ReachLoss) GetAppCount() int32 {
+	if x != nil {
+		return x.AppCount
+	}
+	return 0
+}
+
+func (x *ReachLoss) GetExemptions() []string {
+	if x != nil {
+		return x.Exemptions
+	}
+	return nil
+}
+
+func (x *ReachLoss) GetRules() []string {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
 // One resource that a change touched.
 type Change struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -255,7 +444,7 @@ type Change struct {
 
 func (x *Change) Reset() {
 	*x = Change{}
-	mi := &file_sallyport_v1_config_proto_msgTypes[2]
+	mi := &file_sallyport_v1_config_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -267,7 +456,7 @@ func (x *Change) String() string {
 func (*Change) ProtoMessage() {}
 
 func (x *Change) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_config_proto_msgTypes[2]
+	mi := &file_sallyport_v1_config_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -280,7 +469,7 @@ func (x *Change) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Change.ProtoReflect.Descriptor instead.
 func (*Change) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_config_proto_rawDescGZIP(), []int{2}
+	return file_sallyport_v1_config_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Change) GetName() string {
@@ -331,7 +520,7 @@ type ExportRequest struct {
 
 func (x *ExportRequest) Reset() {
 	*x = ExportRequest{}
-	mi := &file_sallyport_v1_config_proto_msgTypes[3]
+	mi := &file_sallyport_v1_config_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -343,7 +532,7 @@ func (x *ExportRequest) String() string {
 func (*ExportRequest) ProtoMessage() {}
 
 func (x *ExportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_config_proto_msgTypes[3]
+	mi := &file_sallyport_v1_config_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -356,7 +545,7 @@ func (x *ExportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportRequest.ProtoReflect.Descriptor instead.
 func (*ExportRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_config_proto_rawDescGZIP(), []int{3}
+	return file_sallyport_v1_config_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ExportRequest) GetParent() string {
@@ -386,7 +575,7 @@ type ExportResponse struct {
 
 func (x *ExportResponse) Reset() {
 	*x = ExportResponse{}
-	mi := &file_sallyport_v1_config_proto_msgTypes[4]
+	mi := &file_sallyport_v1_config_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -398,7 +587,7 @@ func (x *ExportResponse) String() string {
 func (*ExportResponse) ProtoMessage() {}
 
 func (x *ExportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_config_proto_msgTypes[4]
+	mi := &file_sallyport_v1_config_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -411,7 +600,7 @@ func (x *ExportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExportResponse.ProtoReflect.Descriptor instead.
 func (*ExportResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_config_proto_rawDescGZIP(), []int{4}
+	return file_sallyport_v1_config_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ExportResponse) GetResources() []*anypb.Any {
@@ -432,7 +621,7 @@ var File_sallyport_v1_config_proto protoreflect.FileDescriptor
 
 const file_sallyport_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x19sallyport/v1/config.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xe8\x02\n" +
+	"\x19sallyport/v1/config.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1esallyport/v1/policy_test.proto\"\x95\x03\n" +
 	"\fApplyRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12=\n" +
 	"\tresources\x18\x02 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\x90NR\tresources\x12#\n" +
@@ -442,14 +631,35 @@ const file_sallyport_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"managed_by\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\tmanagedBy\x12\x14\n" +
 	"\x05prune\x18\x06 \x01(\bR\x05prune\x12;\n" +
-	"\x05etags\x18\a \x03(\v2%.sallyport.v1.ApplyRequest.EtagsEntryR\x05etags\x1a8\n" +
+	"\x05etags\x18\a \x03(\v2%.sallyport.v1.ApplyRequest.EtagsEntryR\x05etags\x12+\n" +
+	"\fforce_reason\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vforceReason\x1a8\n" +
 	"\n" +
 	"EtagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"[\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd6\x01\n" +
 	"\rApplyResponse\x12.\n" +
 	"\achanges\x18\x01 \x03(\v2\x14.sallyport.v1.ChangeR\achanges\x12\x1a\n" +
-	"\brevision\x18\x02 \x01(\tR\brevision\"\xa4\x02\n" +
+	"\brevision\x18\x02 \x01(\tR\brevision\x12A\n" +
+	"\fpolicy_tests\x18\x03 \x03(\v2\x1e.sallyport.v1.PolicyTestResultR\vpolicyTests\x126\n" +
+	"\n" +
+	"lost_reach\x18\x04 \x03(\v2\x17.sallyport.v1.ReachLossR\tlostReach\"\xd1\x02\n" +
+	"\tReachLoss\x12\x16\n" +
+	"\x06policy\x18\x01 \x01(\tR\x06policy\x123\n" +
+	"\x05cause\x18\x02 \x01(\x0e2\x1d.sallyport.v1.ReachLoss.CauseR\x05cause\x12\x12\n" +
+	"\x04apps\x18\x03 \x03(\tR\x04apps\x12\x1b\n" +
+	"\tapp_count\x18\x04 \x01(\x05R\bappCount\x12\x1e\n" +
+	"\n" +
+	"exemptions\x18\x05 \x03(\tR\n" +
+	"exemptions\x12\x14\n" +
+	"\x05rules\x18\x06 \x03(\tR\x05rules\"\x8f\x01\n" +
+	"\x05Cause\x12\x15\n" +
+	"\x11CAUSE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rCAUSE_DELETED\x10\x01\x12\x10\n" +
+	"\fCAUSE_SHADOW\x10\x02\x12\x12\n" +
+	"\x0eCAUSE_SELECTOR\x10\x03\x12\x10\n" +
+	"\fCAUSE_LABELS\x10\x04\x12\x13\n" +
+	"\x0fCAUSE_EXEMPTION\x10\x05\x12\x0f\n" +
+	"\vCAUSE_RULES\x10\x06\"\xa4\x02\n" +
 	"\x06Change\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
 	"\x06action\x18\x02 \x01(\x0e2\x1b.sallyport.v1.Change.ActionR\x06action\x12\x16\n" +
@@ -485,36 +695,42 @@ func file_sallyport_v1_config_proto_rawDescGZIP() []byte {
 	return file_sallyport_v1_config_proto_rawDescData
 }
 
-var file_sallyport_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sallyport_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_sallyport_v1_config_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_sallyport_v1_config_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_sallyport_v1_config_proto_goTypes = []any{
-	(Change_Action)(0),      // 0: sallyport.v1.Change.Action
-	(*ApplyRequest)(nil),    // 1: sallyport.v1.ApplyRequest
-	(*ApplyResponse)(nil),   // 2: sallyport.v1.ApplyResponse
-	(*Change)(nil),          // 3: sallyport.v1.Change
-	(*ExportRequest)(nil),   // 4: sallyport.v1.ExportRequest
-	(*ExportResponse)(nil),  // 5: sallyport.v1.ExportResponse
-	nil,                     // 6: sallyport.v1.ApplyRequest.EtagsEntry
-	(*anypb.Any)(nil),       // 7: google.protobuf.Any
-	(*structpb.Struct)(nil), // 8: google.protobuf.Struct
+	(ReachLoss_Cause)(0),     // 0: sallyport.v1.ReachLoss.Cause
+	(Change_Action)(0),       // 1: sallyport.v1.Change.Action
+	(*ApplyRequest)(nil),     // 2: sallyport.v1.ApplyRequest
+	(*ApplyResponse)(nil),    // 3: sallyport.v1.ApplyResponse
+	(*ReachLoss)(nil),        // 4: sallyport.v1.ReachLoss
+	(*Change)(nil),           // 5: sallyport.v1.Change
+	(*ExportRequest)(nil),    // 6: sallyport.v1.ExportRequest
+	(*ExportResponse)(nil),   // 7: sallyport.v1.ExportResponse
+	nil,                      // 8: sallyport.v1.ApplyRequest.EtagsEntry
+	(*anypb.Any)(nil),        // 9: google.protobuf.Any
+	(*PolicyTestResult)(nil), // 10: sallyport.v1.PolicyTestResult
+	(*structpb.Struct)(nil),  // 11: google.protobuf.Struct
 }
 var file_sallyport_v1_config_proto_depIdxs = []int32{
-	7, // 0: sallyport.v1.ApplyRequest.resources:type_name -> google.protobuf.Any
-	6, // 1: sallyport.v1.ApplyRequest.etags:type_name -> sallyport.v1.ApplyRequest.EtagsEntry
-	3, // 2: sallyport.v1.ApplyResponse.changes:type_name -> sallyport.v1.Change
-	0, // 3: sallyport.v1.Change.action:type_name -> sallyport.v1.Change.Action
-	8, // 4: sallyport.v1.Change.before:type_name -> google.protobuf.Struct
-	8, // 5: sallyport.v1.Change.after:type_name -> google.protobuf.Struct
-	7, // 6: sallyport.v1.ExportResponse.resources:type_name -> google.protobuf.Any
-	1, // 7: sallyport.v1.ConfigService.Apply:input_type -> sallyport.v1.ApplyRequest
-	4, // 8: sallyport.v1.ConfigService.Export:input_type -> sallyport.v1.ExportRequest
-	2, // 9: sallyport.v1.ConfigService.Apply:output_type -> sallyport.v1.ApplyResponse
-	5, // 10: sallyport.v1.ConfigService.Export:output_type -> sallyport.v1.ExportResponse
-	9, // [9:11] is the sub-list for method output_type
-	7, // [7:9] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	9,  // 0: sallyport.v1.ApplyRequest.resources:type_name -> google.protobuf.Any
+	8,  // 1: sallyport.v1.ApplyRequest.etags:type_name -> sallyport.v1.ApplyRequest.EtagsEntry
+	5,  // 2: sallyport.v1.ApplyResponse.changes:type_name -> sallyport.v1.Change
+	10, // 3: sallyport.v1.ApplyResponse.policy_tests:type_name -> sallyport.v1.PolicyTestResult
+	4,  // 4: sallyport.v1.ApplyResponse.lost_reach:type_name -> sallyport.v1.ReachLoss
+	0,  // 5: sallyport.v1.ReachLoss.cause:type_name -> sallyport.v1.ReachLoss.Cause
+	1,  // 6: sallyport.v1.Change.action:type_name -> sallyport.v1.Change.Action
+	11, // 7: sallyport.v1.Change.before:type_name -> google.protobuf.Struct
+	11, // 8: sallyport.v1.Change.after:type_name -> google.protobuf.Struct
+	9,  // 9: sallyport.v1.ExportResponse.resources:type_name -> google.protobuf.Any
+	2,  // 10: sallyport.v1.ConfigService.Apply:input_type -> sallyport.v1.ApplyRequest
+	6,  // 11: sallyport.v1.ConfigService.Export:input_type -> sallyport.v1.ExportRequest
+	3,  // 12: sallyport.v1.ConfigService.Apply:output_type -> sallyport.v1.ApplyResponse
+	7,  // 13: sallyport.v1.ConfigService.Export:output_type -> sallyport.v1.ExportResponse
+	12, // [12:14] is the sub-list for method output_type
+	10, // [10:12] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_v1_config_proto_init() }
@@ -522,13 +738,14 @@ func file_sallyport_v1_config_proto_init() {
 	if File_sallyport_v1_config_proto != nil {
 		return
 	}
+	file_sallyport_v1_policy_test_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_v1_config_proto_rawDesc), len(file_sallyport_v1_config_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   6,
+			NumEnums:      2,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
@@ -24,6 +25,112 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Whether a policy decides.
+type PolicyMode int32
+
+const (
+	// The same as ENFORCED.
+	PolicyMode_POLICY_MODE_UNSPECIFIED PolicyMode = 0
+	// It decides.
+	PolicyMode_POLICY_MODE_ENFORCED PolicyMode = 1
+	// It decides nothing: what it would have changed is only reported.
+	PolicyMode_POLICY_MODE_SHADOW PolicyMode = 2
+)
+
+// Enum value maps for PolicyMode.
+var (
+	PolicyMode_name = map[int32]string{
+		0: "POLICY_MODE_UNSPECIFIED",
+		1: "POLICY_MODE_ENFORCED",
+		2: "POLICY_MODE_SHADOW",
+	}
+	PolicyMode_value = map[string]int32{
+		"POLICY_MODE_UNSPECIFIED": 0,
+		"POLICY_MODE_ENFORCED":    1,
+		"POLICY_MODE_SHADOW":      2,
+	}
+)
+
+func (x PolicyMode) Enum() *PolicyMode {
+	p := new(PolicyMode)
+	*p = x
+	return p
+}
+
+func (x PolicyMode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PolicyMode) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_v1_policy_proto_enumTypes[0].Descriptor()
+}
+
+func (PolicyMode) Type() protoreflect.EnumType {
+	return &file_sallyport_v1_policy_proto_enumTypes[0]
+}
+
+func (x PolicyMode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PolicyMode.Descriptor instead.
+func (PolicyMode) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{0}
+}
+
+// What a selector makes of an app that does not have the label.
+type UnsetLabel int32
+
+const (
+	// The same as MATCH.
+	UnsetLabel_UNSET_LABEL_UNSPECIFIED UnsetLabel = 0
+	// It is selected.
+	UnsetLabel_UNSET_LABEL_MATCH UnsetLabel = 1
+	// It is not selected.
+	UnsetLabel_UNSET_LABEL_NO_MATCH UnsetLabel = 2
+)
+
+// Enum value maps for UnsetLabel.
+var (
+	UnsetLabel_name = map[int32]string{
+		0: "UNSET_LABEL_UNSPECIFIED",
+		1: "UNSET_LABEL_MATCH",
+		2: "UNSET_LABEL_NO_MATCH",
+	}
+	UnsetLabel_value = map[string]int32{
+		"UNSET_LABEL_UNSPECIFIED": 0,
+		"UNSET_LABEL_MATCH":       1,
+		"UNSET_LABEL_NO_MATCH":    2,
+	}
+)
+
+func (x UnsetLabel) Enum() *UnsetLabel {
+	p := new(UnsetLabel)
+	*p = x
+	return p
+}
+
+func (x UnsetLabel) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UnsetLabel) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_v1_policy_proto_enumTypes[1].Descriptor()
+}
+
+func (UnsetLabel) Type() protoreflect.EnumType {
+	return &file_sallyport_v1_policy_proto_enumTypes[1]
+}
+
+func (x UnsetLabel) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UnsetLabel.Descriptor instead.
+func (UnsetLabel) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{1}
+}
+
 // What a rule does.
 type Effect int32
 
@@ -34,7 +141,7 @@ const (
 	Effect_EFFECT_ALLOW Effect = 1
 	// Refuses, whatever is granted.
 	Effect_EFFECT_DENY Effect = 2
-	// Refuses whoever is in scope and does not meet its conditions.
+	// Refuses whoever is in scope and does not meet its conditions and expression.
 	Effect_EFFECT_REQUIRE Effect = 3
 )
 
@@ -65,11 +172,11 @@ func (x Effect) String() string {
 }
 
 func (Effect) Descriptor() protoreflect.EnumDescriptor {
-	return file_sallyport_v1_policy_proto_enumTypes[0].Descriptor()
+	return file_sallyport_v1_policy_proto_enumTypes[2].Descriptor()
 }
 
 func (Effect) Type() protoreflect.EnumType {
-	return &file_sallyport_v1_policy_proto_enumTypes[0]
+	return &file_sallyport_v1_policy_proto_enumTypes[2]
 }
 
 func (x Effect) Number() protoreflect.EnumNumber {
@@ -78,10 +185,144 @@ func (x Effect) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Effect.Descriptor instead.
 func (Effect) EnumDescriptor() ([]byte, []int) {
-	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{0}
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{2}
 }
 
-// Rules for the apps it names. No rule, no access.
+// A day of the week.
+type DayOfWeek int32
+
+const (
+	// Refused at write.
+	DayOfWeek_DAY_OF_WEEK_UNSPECIFIED DayOfWeek = 0
+	// Monday.
+	DayOfWeek_DAY_OF_WEEK_MONDAY DayOfWeek = 1
+	// Tuesday.
+	DayOfWeek_DAY_OF_WEEK_TUESDAY DayOfWeek = 2
+	// Wednesday.
+	DayOfWeek_DAY_OF_WEEK_WEDNESDAY DayOfWeek = 3
+	// Thursday.
+	DayOfWeek_DAY_OF_WEEK_THURSDAY DayOfWeek = 4
+	// Friday.
+	DayOfWeek_DAY_OF_WEEK_FRIDAY DayOfWeek = 5
+	// Saturday.
+	DayOfWeek_DAY_OF_WEEK_SATURDAY DayOfWeek = 6
+	// Sunday.
+	DayOfWeek_DAY_OF_WEEK_SUNDAY DayOfWeek = 7
+)
+
+// Enum value maps for DayOfWeek.
+var (
+	DayOfWeek_name = map[int32]string{
+		0: "DAY_OF_WEEK_UNSPECIFIED",
+		1: "DAY_OF_WEEK_MONDAY",
+		2: "DAY_OF_WEEK_TUESDAY",
+		3: "DAY_OF_WEEK_WEDNESDAY",
+		4: "DAY_OF_WEEK_THURSDAY",
+		5: "DAY_OF_WEEK_FRIDAY",
+		6: "DAY_OF_WEEK_SATURDAY",
+		7: "DAY_OF_WEEK_SUNDAY",
+	}
+	DayOfWeek_value = map[string]int32{
+		"DAY_OF_WEEK_UNSPECIFIED": 0,
+		"DAY_OF_WEEK_MONDAY":      1,
+		"DAY_OF_WEEK_TUESDAY":     2,
+		"DAY_OF_WEEK_WEDNESDAY":   3,
+		"DAY_OF_WEEK_THURSDAY":    4,
+		"DAY_OF_WEEK_FRIDAY":      5,
+		"DAY_OF_WEEK_SATURDAY":    6,
+		"DAY_OF_WEEK_SUNDAY":      7,
+	}
+)
+
+func (x DayOfWeek) Enum() *DayOfWeek {
+	p := new(DayOfWeek)
+	*p = x
+	return p
+}
+
+func (x DayOfWeek) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DayOfWeek) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_v1_policy_proto_enumTypes[3].Descriptor()
+}
+
+func (DayOfWeek) Type() protoreflect.EnumType {
+	return &file_sallyport_v1_policy_proto_enumTypes[3]
+}
+
+func (x DayOfWeek) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DayOfWeek.Descriptor instead.
+func (DayOfWeek) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{3}
+}
+
+// What a decision says.
+type Outcome int32
+
+const (
+	// Never.
+	Outcome_OUTCOME_UNSPECIFIED Outcome = 0
+	// Forwarded.
+	Outcome_OUTCOME_ALLOW Outcome = 1
+	// Refused.
+	Outcome_OUTCOME_DENY Outcome = 2
+	// A stranger may come back with an identity.
+	Outcome_OUTCOME_AUTHENTICATE Outcome = 3
+	// A person may come back after signing in again, or more strongly.
+	Outcome_OUTCOME_STEP_UP Outcome = 4
+)
+
+// Enum value maps for Outcome.
+var (
+	Outcome_name = map[int32]string{
+		0: "OUTCOME_UNSPECIFIED",
+		1: "OUTCOME_ALLOW",
+		2: "OUTCOME_DENY",
+		3: "OUTCOME_AUTHENTICATE",
+		4: "OUTCOME_STEP_UP",
+	}
+	Outcome_value = map[string]int32{
+		"OUTCOME_UNSPECIFIED":  0,
+		"OUTCOME_ALLOW":        1,
+		"OUTCOME_DENY":         2,
+		"OUTCOME_AUTHENTICATE": 3,
+		"OUTCOME_STEP_UP":      4,
+	}
+)
+
+func (x Outcome) Enum() *Outcome {
+	p := new(Outcome)
+	*p = x
+	return p
+}
+
+func (x Outcome) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Outcome) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_v1_policy_proto_enumTypes[4].Descriptor()
+}
+
+func (Outcome) Type() protoreflect.EnumType {
+	return &file_sallyport_v1_policy_proto_enumTypes[4]
+}
+
+func (x Outcome) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Outcome.Descriptor instead.
+func (Outcome) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{4}
+}
+
+// Rules for the apps that it names, or, as a guard-rail, for all that its selector matches. No rule, no access.
 type Policy struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Resource name: `tenants/{tenant}/policies/{policy}`. The last segment is chosen at creation and never changes.
@@ -104,10 +345,17 @@ type Policy struct {
 	ManagedBy string `protobuf:"bytes,9,opt,name=managed_by,json=managedBy,proto3" json:"managed_by,omitempty"`
 	// A name for people.
 	DisplayName string `protobuf:"bytes,10,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// Ids of the apps it applies to.
+	// Ids of the apps it applies to. Exactly one of apps and selector.
 	Apps []string `protobuf:"bytes,20,rep,name=apps,proto3" json:"apps,omitempty"`
 	// Order does not matter.
-	Rules         []*Rule `protobuf:"bytes,21,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []*Rule `protobuf:"bytes,21,rep,name=rules,proto3" json:"rules,omitempty"`
+	// Unset is ENFORCED.
+	Mode PolicyMode `protobuf:"varint,22,opt,name=mode,proto3,enum=sallyport.v1.PolicyMode" json:"mode,omitempty"`
+	// Makes it a guard-rail: it applies to every app, also to those to come, whose labels meet all of these. A guard-rail
+	// only narrows: it has DENY and REQUIRE rules. Who may not write it may not change the labels that it selects by.
+	Selector []*LabelRequirement `protobuf:"bytes,23,rep,name=selector,proto3" json:"selector,omitempty"`
+	// Break-glass: whom the guard-rail spares. Only with a selector.
+	Exemptions    []*Exemption `protobuf:"bytes,24,rep,name=exemptions,proto3" json:"exemptions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -226,6 +474,173 @@ func (x *Policy) GetRules() []*Rule {
 	return nil
 }
 
+func (x *Policy) GetMode() PolicyMode {
+	if x != nil {
+		return x.Mode
+	}
+	return PolicyMode_POLICY_MODE_UNSPECIFIED
+}
+
+func (x *Policy) GetSelector() []*LabelRequirement {
+	if x != nil {
+		return x.Selector
+	}
+	return nil
+}
+
+func (x *Policy) GetExemptions() []*Exemption {
+	if x != nil {
+		return x.Exemptions
+	}
+	return nil
+}
+
+// What a label of an app must be.
+type LabelRequirement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The label.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// Its value is one of these.
+	Values []string `protobuf:"bytes,2,rep,name=values,proto3" json:"values,omitempty"`
+	// What an app without the label is. Unset is MATCH: who leaves a label away escapes nothing.
+	Unset         UnsetLabel `protobuf:"varint,3,opt,name=unset,proto3,enum=sallyport.v1.UnsetLabel" json:"unset,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LabelRequirement) Reset() {
+	*x = LabelRequirement{}
+	mi := &file_sallyport_v1_policy_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LabelRequirement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LabelRequirement) ProtoMessage() {}
+
+func (x *LabelRequirement) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_policy_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LabelRequirement.ProtoReflect.Descriptor instead.
+func (*LabelRequirement) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *LabelRequirement) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *LabelRequirement) GetValues() []string {
+	if x != nil {
+		return x.Values
+	}
+	return nil
+}
+
+func (x *LabelRequirement) GetUnset() UnsetLabel {
+	if x != nil {
+		return x.Unset
+	}
+	return UnsetLabel_UNSET_LABEL_UNSPECIFIED
+}
+
+// Principals that a guard-rail spares. It is named wherever it made a difference.
+type Exemption struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unique in the policy.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// As in rules.
+	Principals []string `protobuf:"bytes,2,rep,name=principals,proto3" json:"principals,omitempty"`
+	// Ids of apps where it holds; none is wherever the guard-rail reaches.
+	Apps []string `protobuf:"bytes,3,rep,name=apps,proto3" json:"apps,omitempty"`
+	// Until just before this instant; unset is for good.
+	NotAfter *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	// For admins: why.
+	Description   string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Exemption) Reset() {
+	*x = Exemption{}
+	mi := &file_sallyport_v1_policy_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Exemption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Exemption) ProtoMessage() {}
+
+func (x *Exemption) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_policy_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Exemption.ProtoReflect.Descriptor instead.
+func (*Exemption) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Exemption) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Exemption) GetPrincipals() []string {
+	if x != nil {
+		return x.Principals
+	}
+	return nil
+}
+
+func (x *Exemption) GetApps() []string {
+	if x != nil {
+		return x.Apps
+	}
+	return nil
+}
+
+func (x *Exemption) GetNotAfter() *timestamppb.Timestamp {
+	if x != nil {
+		return x.NotAfter
+	}
+	return nil
+}
+
+func (x *Exemption) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
 // Allowed is what some ALLOW matches, every REQUIRE in scope holds for, and no DENY matches.
 type Rule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -244,14 +659,17 @@ type Rule struct {
 	// For admins.
 	Description string `protobuf:"bytes,7,opt,name=description,proto3" json:"description,omitempty"`
 	// For the person who was denied: what to do.
-	Remediation   string `protobuf:"bytes,8,opt,name=remediation,proto3" json:"remediation,omitempty"`
+	Remediation string `protobuf:"bytes,8,opt,name=remediation,proto3" json:"remediation,omitempty"`
+	// CEL over principal, session, request, source, device and now; must hold besides the conditions. For example
+	// `request.method == "GET" || "admins" in principal.groups`.
+	Expression    string `protobuf:"bytes,9,opt,name=expression,proto3" json:"expression,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Rule) Reset() {
 	*x = Rule{}
-	mi := &file_sallyport_v1_policy_proto_msgTypes[1]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -263,7 +681,7 @@ func (x *Rule) String() string {
 func (*Rule) ProtoMessage() {}
 
 func (x *Rule) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_policy_proto_msgTypes[1]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -276,7 +694,7 @@ func (x *Rule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rule.ProtoReflect.Descriptor instead.
 func (*Rule) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{1}
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Rule) GetId() string {
@@ -335,6 +753,13 @@ func (x *Rule) GetRemediation() string {
 	return ""
 }
 
+func (x *Rule) GetExpression() string {
+	if x != nil {
+		return x.Expression
+	}
+	return ""
+}
+
 // Each that is set must hold. A fact that is missing makes it unknown: not true for ALLOW and REQUIRE, not false for DENY.
 type Conditions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -347,14 +772,26 @@ type Conditions struct {
 	// From this instant.
 	NotBefore *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=not_before,json=notBefore,proto3" json:"not_before,omitempty"`
 	// Until just before this instant.
-	NotAfter      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	NotAfter *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=not_after,json=notAfter,proto3" json:"not_after,omitempty"`
+	// Where the request comes from: ISO 3166-1 alpha-2 codes such as `DE`, or `unknown`.
+	Countries []string `protobuf:"bytes,6,rep,name=countries,proto3" json:"countries,omitempty"`
+	// Any of them.
+	TimeWindows []*TimeWindow `protobuf:"bytes,7,rep,name=time_windows,json=timeWindows,proto3" json:"time_windows,omitempty"`
+	// Refused for now: nothing can report what a device is.
+	Device *DeviceCondition `protobuf:"bytes,8,opt,name=device,proto3" json:"device,omitempty"`
+	// Signed in at most this long ago; who was not is asked to sign in again. False for service accounts.
+	MaxAuthAge *durationpb.Duration `protobuf:"bytes,9,opt,name=max_auth_age,json=maxAuthAge,proto3" json:"max_auth_age,omitempty"`
+	// Authentication context classes, any of them. False for service accounts.
+	RequiredAcr []string `protobuf:"bytes,10,rep,name=required_acr,json=requiredAcr,proto3" json:"required_acr,omitempty"`
+	// Authentication methods, such as `hwk` (RFC 8176), all of them. False for service accounts.
+	RequiredAmr   []string `protobuf:"bytes,11,rep,name=required_amr,json=requiredAmr,proto3" json:"required_amr,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Conditions) Reset() {
 	*x = Conditions{}
-	mi := &file_sallyport_v1_policy_proto_msgTypes[2]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -366,7 +803,7 @@ func (x *Conditions) String() string {
 func (*Conditions) ProtoMessage() {}
 
 func (x *Conditions) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_policy_proto_msgTypes[2]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -379,7 +816,7 @@ func (x *Conditions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Conditions.ProtoReflect.Descriptor instead.
 func (*Conditions) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{2}
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Conditions) GetSourceCidrs() []string {
@@ -417,6 +854,194 @@ func (x *Conditions) GetNotAfter() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Conditions) GetCountries() []string {
+	if x != nil {
+		return x.Countries
+	}
+	return nil
+}
+
+func (x *Conditions) GetTimeWindows() []*TimeWindow {
+	if x != nil {
+		return x.TimeWindows
+	}
+	return nil
+}
+
+func (x *Conditions) GetDevice() *DeviceCondition {
+	if x != nil {
+		return x.Device
+	}
+	return nil
+}
+
+func (x *Conditions) GetMaxAuthAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxAuthAge
+	}
+	return nil
+}
+
+func (x *Conditions) GetRequiredAcr() []string {
+	if x != nil {
+		return x.RequiredAcr
+	}
+	return nil
+}
+
+func (x *Conditions) GetRequiredAmr() []string {
+	if x != nil {
+		return x.RequiredAmr
+	}
+	return nil
+}
+
+// Hours of days of the week, by the clocks of a zone.
+type TimeWindow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Days on which it starts; none is every day.
+	Days []DayOfWeek `protobuf:"varint,1,rep,packed,name=days,proto3,enum=sallyport.v1.DayOfWeek" json:"days,omitempty"`
+	// `HH:MM`.
+	Start string `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
+	// `HH:MM`, `24:00` included. Not later than start: it ends on the next day.
+	End string `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
+	// IANA time zone, such as `Europe/Berlin`.
+	Zone          string `protobuf:"bytes,4,opt,name=zone,proto3" json:"zone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TimeWindow) Reset() {
+	*x = TimeWindow{}
+	mi := &file_sallyport_v1_policy_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TimeWindow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TimeWindow) ProtoMessage() {}
+
+func (x *TimeWindow) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_policy_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TimeWindow.ProtoReflect.Descriptor instead.
+func (*TimeWindow) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *TimeWindow) GetDays() []DayOfWeek {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+func (x *TimeWindow) GetStart() string {
+	if x != nil {
+		return x.Start
+	}
+	return ""
+}
+
+func (x *TimeWindow) GetEnd() string {
+	if x != nil {
+		return x.End
+	}
+	return ""
+}
+
+func (x *TimeWindow) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+// What the device must be. Each that is set must hold.
+type DeviceCondition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Under management.
+	Managed bool `protobuf:"varint,1,opt,name=managed,proto3" json:"managed,omitempty"`
+	// Compliant, as its management says.
+	Compliant bool `protobuf:"varint,2,opt,name=compliant,proto3" json:"compliant,omitempty"`
+	// Posture checks that it passed, all of them.
+	Posture []string `protobuf:"bytes,3,rep,name=posture,proto3" json:"posture,omitempty"`
+	// Older reports count as none.
+	MaxReportAge  *durationpb.Duration `protobuf:"bytes,4,opt,name=max_report_age,json=maxReportAge,proto3" json:"max_report_age,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeviceCondition) Reset() {
+	*x = DeviceCondition{}
+	mi := &file_sallyport_v1_policy_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeviceCondition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeviceCondition) ProtoMessage() {}
+
+func (x *DeviceCondition) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_policy_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeviceCondition.ProtoReflect.Descriptor instead.
+func (*DeviceCondition) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DeviceCondition) GetManaged() bool {
+	if x != nil {
+		return x.Managed
+	}
+	return false
+}
+
+func (x *DeviceCondition) GetCompliant() bool {
+	if x != nil {
+		return x.Compliant
+	}
+	return false
+}
+
+func (x *DeviceCondition) GetPosture() []string {
+	if x != nil {
+		return x.Posture
+	}
+	return nil
+}
+
+func (x *DeviceCondition) GetMaxReportAge() *durationpb.Duration {
+	if x != nil {
+		return x.MaxReportAge
+	}
+	return nil
+}
+
 // Request of GetPolicy.
 type GetPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -428,7 +1053,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_sallyport_v1_policy_proto_msgTypes[3]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -440,7 +1065,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_policy_proto_msgTypes[3]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -453,7 +1078,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{3}
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetPolicyRequest) GetName() string {
@@ -478,7 +1103,7 @@ type ListPoliciesRequest struct {
 
 func (x *ListPoliciesRequest) Reset() {
 	*x = ListPoliciesRequest{}
-	mi := &file_sallyport_v1_policy_proto_msgTypes[4]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -490,7 +1115,7 @@ func (x *ListPoliciesRequest) String() string {
 func (*ListPoliciesRequest) ProtoMessage() {}
 
 func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_policy_proto_msgTypes[4]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -503,7 +1128,7 @@ func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{4}
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListPoliciesRequest) GetParent() string {
@@ -540,7 +1165,7 @@ type ListPoliciesResponse struct {
 
 func (x *ListPoliciesResponse) Reset() {
 	*x = ListPoliciesResponse{}
-	mi := &file_sallyport_v1_policy_proto_msgTypes[5]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -552,7 +1177,7 @@ func (x *ListPoliciesResponse) String() string {
 func (*ListPoliciesResponse) ProtoMessage() {}
 
 func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_policy_proto_msgTypes[5]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -565,7 +1190,7 @@ func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{5}
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListPoliciesResponse) GetPolicies() []*Policy {
@@ -601,7 +1226,7 @@ type CreatePolicyRequest struct {
 
 func (x *CreatePolicyRequest) Reset() {
 	*x = CreatePolicyRequest{}
-	mi := &file_sallyport_v1_policy_proto_msgTypes[6]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -613,7 +1238,7 @@ func (x *CreatePolicyRequest) String() string {
 func (*CreatePolicyRequest) ProtoMessage() {}
 
 func (x *CreatePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_policy_proto_msgTypes[6]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -626,7 +1251,7 @@ func (x *CreatePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreatePolicyRequest.ProtoReflect.Descriptor instead.
 func (*CreatePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CreatePolicyRequest) GetParent() string {
@@ -683,7 +1308,7 @@ type UpdatePolicyRequest struct {
 
 func (x *UpdatePolicyRequest) Reset() {
 	*x = UpdatePolicyRequest{}
-	mi := &file_sallyport_v1_policy_proto_msgTypes[7]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -695,7 +1320,7 @@ func (x *UpdatePolicyRequest) String() string {
 func (*UpdatePolicyRequest) ProtoMessage() {}
 
 func (x *UpdatePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_policy_proto_msgTypes[7]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -708,7 +1333,7 @@ func (x *UpdatePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdatePolicyRequest.ProtoReflect.Descriptor instead.
 func (*UpdatePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{7}
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *UpdatePolicyRequest) GetPolicy() *Policy {
@@ -765,7 +1390,7 @@ type DeletePolicyRequest struct {
 
 func (x *DeletePolicyRequest) Reset() {
 	*x = DeletePolicyRequest{}
-	mi := &file_sallyport_v1_policy_proto_msgTypes[8]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -777,7 +1402,7 @@ func (x *DeletePolicyRequest) String() string {
 func (*DeletePolicyRequest) ProtoMessage() {}
 
 func (x *DeletePolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_policy_proto_msgTypes[8]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -790,7 +1415,7 @@ func (x *DeletePolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePolicyRequest.ProtoReflect.Descriptor instead.
 func (*DeletePolicyRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{8}
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *DeletePolicyRequest) GetName() string {
@@ -839,7 +1464,7 @@ type DeletePolicyResponse struct {
 
 func (x *DeletePolicyResponse) Reset() {
 	*x = DeletePolicyResponse{}
-	mi := &file_sallyport_v1_policy_proto_msgTypes[9]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +1476,7 @@ func (x *DeletePolicyResponse) String() string {
 func (*DeletePolicyResponse) ProtoMessage() {}
 
 func (x *DeletePolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_policy_proto_msgTypes[9]
+	mi := &file_sallyport_v1_policy_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +1489,7 @@ func (x *DeletePolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeletePolicyResponse.ProtoReflect.Descriptor instead.
 func (*DeletePolicyResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{9}
+	return file_sallyport_v1_policy_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *DeletePolicyResponse) GetRevision() string {
@@ -878,7 +1503,7 @@ var File_sallyport_v1_policy_proto protoreflect.FileDescriptor
 
 const file_sallyport_v1_policy_proto_rawDesc = "" +
 	"\n" +
-	"\x19sallyport/v1/policy.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x05\n" +
+	"\x19sallyport/v1/policy.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9d\a\n" +
 	"\x06Policy\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
 	"\x03uid\x18\x02 \x01(\tR\x03uid\x12\x12\n" +
@@ -893,16 +1518,32 @@ const file_sallyport_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"managed_by\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\tmanagedBy\x12+\n" +
 	"\fdisplay_name\x18\n" +
-	" \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\vdisplayName\x12!\n" +
-	"\x04apps\x18\x14 \x03(\tB\r\xbaH\n" +
-	"\x92\x01\a\b\x01\x10\x80\x02\x18\x01R\x04apps\x125\n" +
-	"\x05rules\x18\x15 \x03(\v2\x12.sallyport.v1.RuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\x1a9\n" +
+	" \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\vdisplayName\x12\x1f\n" +
+	"\x04apps\x18\x14 \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x04apps\x125\n" +
+	"\x05rules\x18\x15 \x03(\v2\x12.sallyport.v1.RuleB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\x05rules\x126\n" +
+	"\x04mode\x18\x16 \x01(\x0e2\x18.sallyport.v1.PolicyModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12D\n" +
+	"\bselector\x18\x17 \x03(\v2\x1e.sallyport.v1.LabelRequirementB\b\xbaH\x05\x92\x01\x02\x10\x10R\bselector\x12A\n" +
+	"\n" +
+	"exemptions\x18\x18 \x03(\v2\x17.sallyport.v1.ExemptionB\b\xbaH\x05\x92\x01\x02\x10@R\n" +
+	"exemptions\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a>\n" +
 	"\x10AnnotationsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x93\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xbb\x01\n" +
+	"\x10LabelRequirement\x12@\n" +
+	"\x03key\x18\x01 \x01(\tB.\xbaH+r)2'^[a-z0-9]([a-z0-9._/-]{0,61}[a-z0-9])?$R\x03key\x12+\n" +
+	"\x06values\x18\x02 \x03(\tB\x13\xbaH\x10\x92\x01\r\b\x01\x10@\x18\x01\"\x05r\x03\x18\x80\x02R\x06values\x128\n" +
+	"\x05unset\x18\x03 \x01(\x0e2\x18.sallyport.v1.UnsetLabelB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05unset\"\x83\x02\n" +
+	"\tExemption\x128\n" +
+	"\x02id\x18\x01 \x01(\tB(\xbaH%r#2!^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$R\x02id\x126\n" +
+	"\n" +
+	"principals\x18\x02 \x03(\tB\x16\xbaH\x13\x92\x01\x10\b\x01\x10\x80\x02\x18\x01\"\ar\x05\x10\x01\x18\xc0\x02R\n" +
+	"principals\x12\x1f\n" +
+	"\x04apps\x18\x03 \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\x04apps\x127\n" +
+	"\tnot_after\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\x12*\n" +
+	"\vdescription\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\"\xbd\x03\n" +
 	"\x04Rule\x128\n" +
 	"\x02id\x18\x01 \x01(\tB(\xbaH%r#2!^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$R\x02id\x128\n" +
 	"\x06effect\x18\x02 \x01(\x0e2\x14.sallyport.v1.EffectB\n" +
@@ -919,7 +1560,10 @@ const file_sallyport_v1_policy_proto_rawDesc = "" +
 	"conditions\x18\x06 \x01(\v2\x18.sallyport.v1.ConditionsR\n" +
 	"conditions\x12*\n" +
 	"\vdescription\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vdescription\x12*\n" +
-	"\vremediation\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vremediation\"\xfc\x01\n" +
+	"\vremediation\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\vremediation\x12(\n" +
+	"\n" +
+	"expression\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\n" +
+	"expression\"\xfc\x04\n" +
 	"\n" +
 	"Conditions\x12.\n" +
 	"\fsource_cidrs\x18\x01 \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x90N\x18\x01R\vsourceCidrs\x12\x1e\n" +
@@ -929,7 +1573,26 @@ const file_sallyport_v1_policy_proto_rawDesc = "" +
 	"members_of\x18\x03 \x03(\tB\v\xbaH\b\x92\x01\x05\x10\x80\x02\x18\x01R\tmembersOf\x129\n" +
 	"\n" +
 	"not_before\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tnotBefore\x127\n" +
-	"\tnot_after\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\"/\n" +
+	"\tnot_after\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\bnotAfter\x12C\n" +
+	"\tcountries\x18\x06 \x03(\tB%\xbaH\"\x92\x01\x1f\x10\x80\x02\x18\x01\"\x18r\x162\x14^([A-Z]{2}|unknown)$R\tcountries\x12E\n" +
+	"\ftime_windows\x18\a \x03(\v2\x18.sallyport.v1.TimeWindowB\b\xbaH\x05\x92\x01\x02\x10@R\vtimeWindows\x125\n" +
+	"\x06device\x18\b \x01(\v2\x1d.sallyport.v1.DeviceConditionR\x06device\x12L\n" +
+	"\fmax_auth_age\x18\t \x01(\v2\x19.google.protobuf.DurationB\x0f\xbaH\f\xaa\x01\t\"\x05\b\x80\xe7\x84\x0f*\x00R\n" +
+	"maxAuthAge\x126\n" +
+	"\frequired_acr\x18\n" +
+	" \x03(\tB\x13\xbaH\x10\x92\x01\r\x10 \x18\x01\"\ar\x05\x10\x01\x18\x80\x02R\vrequiredAcr\x125\n" +
+	"\frequired_amr\x18\v \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10 \x18\x01\"\x06r\x04\x10\x01\x18@R\vrequiredAmr\"\xeb\x01\n" +
+	"\n" +
+	"TimeWindow\x12>\n" +
+	"\x04days\x18\x01 \x03(\x0e2\x17.sallyport.v1.DayOfWeekB\x11\xbaH\x0e\x92\x01\v\x18\x01\"\a\x82\x01\x04\x10\x01 \x00R\x04days\x12<\n" +
+	"\x05start\x18\x02 \x01(\tB&\xbaH#r!2\x1f^([01][0-9]|2[0-3]):[0-5][0-9]$R\x05start\x12@\n" +
+	"\x03end\x18\x03 \x01(\tB.\xbaH+r)2'^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$R\x03end\x12\x1d\n" +
+	"\x04zone\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04zone\"\xc2\x01\n" +
+	"\x0fDeviceCondition\x12\x18\n" +
+	"\amanaged\x18\x01 \x01(\bR\amanaged\x12\x1c\n" +
+	"\tcompliant\x18\x02 \x01(\bR\tcompliant\x12,\n" +
+	"\aposture\x18\x03 \x03(\tB\x12\xbaH\x0f\x92\x01\f\x10 \x18\x01\"\x06r\x04\x10\x01\x18@R\aposture\x12I\n" +
+	"\x0emax_report_age\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\b\xbaH\x05\xaa\x01\x02*\x00R\fmaxReportAge\"/\n" +
 	"\x10GetPolicyRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"u\n" +
 	"\x13ListPoliciesRequest\x12\x16\n" +
@@ -964,12 +1627,37 @@ const file_sallyport_v1_policy_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\"2\n" +
 	"\x14DeletePolicyResponse\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\tR\brevision*W\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision*[\n" +
+	"\n" +
+	"PolicyMode\x12\x1b\n" +
+	"\x17POLICY_MODE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14POLICY_MODE_ENFORCED\x10\x01\x12\x16\n" +
+	"\x12POLICY_MODE_SHADOW\x10\x02*Z\n" +
+	"\n" +
+	"UnsetLabel\x12\x1b\n" +
+	"\x17UNSET_LABEL_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11UNSET_LABEL_MATCH\x10\x01\x12\x18\n" +
+	"\x14UNSET_LABEL_NO_MATCH\x10\x02*W\n" +
 	"\x06Effect\x12\x16\n" +
 	"\x12EFFECT_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fEFFECT_ALLOW\x10\x01\x12\x0f\n" +
 	"\vEFFECT_DENY\x10\x02\x12\x12\n" +
-	"\x0eEFFECT_REQUIRE\x10\x032\x9c\x03\n" +
+	"\x0eEFFECT_REQUIRE\x10\x03*\xd8\x01\n" +
+	"\tDayOfWeek\x12\x1b\n" +
+	"\x17DAY_OF_WEEK_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12DAY_OF_WEEK_MONDAY\x10\x01\x12\x17\n" +
+	"\x13DAY_OF_WEEK_TUESDAY\x10\x02\x12\x19\n" +
+	"\x15DAY_OF_WEEK_WEDNESDAY\x10\x03\x12\x18\n" +
+	"\x14DAY_OF_WEEK_THURSDAY\x10\x04\x12\x16\n" +
+	"\x12DAY_OF_WEEK_FRIDAY\x10\x05\x12\x18\n" +
+	"\x14DAY_OF_WEEK_SATURDAY\x10\x06\x12\x16\n" +
+	"\x12DAY_OF_WEEK_SUNDAY\x10\a*v\n" +
+	"\aOutcome\x12\x17\n" +
+	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rOUTCOME_ALLOW\x10\x01\x12\x10\n" +
+	"\fOUTCOME_DENY\x10\x02\x12\x18\n" +
+	"\x14OUTCOME_AUTHENTICATE\x10\x03\x12\x13\n" +
+	"\x0fOUTCOME_STEP_UP\x10\x042\x9c\x03\n" +
 	"\rPolicyService\x12F\n" +
 	"\tGetPolicy\x12\x1e.sallyport.v1.GetPolicyRequest\x1a\x14.sallyport.v1.Policy\"\x03\x90\x02\x01\x12Z\n" +
 	"\fListPolicies\x12!.sallyport.v1.ListPoliciesRequest\x1a\".sallyport.v1.ListPoliciesResponse\"\x03\x90\x02\x01\x12G\n" +
@@ -990,54 +1678,73 @@ func file_sallyport_v1_policy_proto_rawDescGZIP() []byte {
 	return file_sallyport_v1_policy_proto_rawDescData
 }
 
-var file_sallyport_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_sallyport_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_sallyport_v1_policy_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_sallyport_v1_policy_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_sallyport_v1_policy_proto_goTypes = []any{
-	(Effect)(0),                   // 0: sallyport.v1.Effect
-	(*Policy)(nil),                // 1: sallyport.v1.Policy
-	(*Rule)(nil),                  // 2: sallyport.v1.Rule
-	(*Conditions)(nil),            // 3: sallyport.v1.Conditions
-	(*GetPolicyRequest)(nil),      // 4: sallyport.v1.GetPolicyRequest
-	(*ListPoliciesRequest)(nil),   // 5: sallyport.v1.ListPoliciesRequest
-	(*ListPoliciesResponse)(nil),  // 6: sallyport.v1.ListPoliciesResponse
-	(*CreatePolicyRequest)(nil),   // 7: sallyport.v1.CreatePolicyRequest
-	(*UpdatePolicyRequest)(nil),   // 8: sallyport.v1.UpdatePolicyRequest
-	(*DeletePolicyRequest)(nil),   // 9: sallyport.v1.DeletePolicyRequest
-	(*DeletePolicyResponse)(nil),  // 10: sallyport.v1.DeletePolicyResponse
-	nil,                           // 11: sallyport.v1.Policy.LabelsEntry
-	nil,                           // 12: sallyport.v1.Policy.AnnotationsEntry
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 14: google.protobuf.FieldMask
+	(PolicyMode)(0),               // 0: sallyport.v1.PolicyMode
+	(UnsetLabel)(0),               // 1: sallyport.v1.UnsetLabel
+	(Effect)(0),                   // 2: sallyport.v1.Effect
+	(DayOfWeek)(0),                // 3: sallyport.v1.DayOfWeek
+	(Outcome)(0),                  // 4: sallyport.v1.Outcome
+	(*Policy)(nil),                // 5: sallyport.v1.Policy
+	(*LabelRequirement)(nil),      // 6: sallyport.v1.LabelRequirement
+	(*Exemption)(nil),             // 7: sallyport.v1.Exemption
+	(*Rule)(nil),                  // 8: sallyport.v1.Rule
+	(*Conditions)(nil),            // 9: sallyport.v1.Conditions
+	(*TimeWindow)(nil),            // 10: sallyport.v1.TimeWindow
+	(*DeviceCondition)(nil),       // 11: sallyport.v1.DeviceCondition
+	(*GetPolicyRequest)(nil),      // 12: sallyport.v1.GetPolicyRequest
+	(*ListPoliciesRequest)(nil),   // 13: sallyport.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),  // 14: sallyport.v1.ListPoliciesResponse
+	(*CreatePolicyRequest)(nil),   // 15: sallyport.v1.CreatePolicyRequest
+	(*UpdatePolicyRequest)(nil),   // 16: sallyport.v1.UpdatePolicyRequest
+	(*DeletePolicyRequest)(nil),   // 17: sallyport.v1.DeletePolicyRequest
+	(*DeletePolicyResponse)(nil),  // 18: sallyport.v1.DeletePolicyResponse
+	nil,                           // 19: sallyport.v1.Policy.LabelsEntry
+	nil,                           // 20: sallyport.v1.Policy.AnnotationsEntry
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 22: google.protobuf.Duration
+	(*fieldmaskpb.FieldMask)(nil), // 23: google.protobuf.FieldMask
 }
 var file_sallyport_v1_policy_proto_depIdxs = []int32{
-	13, // 0: sallyport.v1.Policy.create_time:type_name -> google.protobuf.Timestamp
-	13, // 1: sallyport.v1.Policy.update_time:type_name -> google.protobuf.Timestamp
-	11, // 2: sallyport.v1.Policy.labels:type_name -> sallyport.v1.Policy.LabelsEntry
-	12, // 3: sallyport.v1.Policy.annotations:type_name -> sallyport.v1.Policy.AnnotationsEntry
-	2,  // 4: sallyport.v1.Policy.rules:type_name -> sallyport.v1.Rule
-	0,  // 5: sallyport.v1.Rule.effect:type_name -> sallyport.v1.Effect
-	3,  // 6: sallyport.v1.Rule.conditions:type_name -> sallyport.v1.Conditions
-	13, // 7: sallyport.v1.Conditions.not_before:type_name -> google.protobuf.Timestamp
-	13, // 8: sallyport.v1.Conditions.not_after:type_name -> google.protobuf.Timestamp
-	1,  // 9: sallyport.v1.ListPoliciesResponse.policies:type_name -> sallyport.v1.Policy
-	1,  // 10: sallyport.v1.CreatePolicyRequest.policy:type_name -> sallyport.v1.Policy
-	1,  // 11: sallyport.v1.UpdatePolicyRequest.policy:type_name -> sallyport.v1.Policy
-	14, // 12: sallyport.v1.UpdatePolicyRequest.update_mask:type_name -> google.protobuf.FieldMask
-	4,  // 13: sallyport.v1.PolicyService.GetPolicy:input_type -> sallyport.v1.GetPolicyRequest
-	5,  // 14: sallyport.v1.PolicyService.ListPolicies:input_type -> sallyport.v1.ListPoliciesRequest
-	7,  // 15: sallyport.v1.PolicyService.CreatePolicy:input_type -> sallyport.v1.CreatePolicyRequest
-	8,  // 16: sallyport.v1.PolicyService.UpdatePolicy:input_type -> sallyport.v1.UpdatePolicyRequest
-	9,  // 17: sallyport.v1.PolicyService.DeletePolicy:input_type -> sallyport.v1.DeletePolicyRequest
-	1,  // 18: sallyport.v1.PolicyService.GetPolicy:output_type -> sallyport.v1.Policy
-	6,  // 19: sallyport.v1.PolicyService.ListPolicies:output_type -> sallyport.v1.ListPoliciesResponse
-	1,  // 20: sallyport.v1.PolicyService.CreatePolicy:output_type -> sallyport.v1.Policy
-	1,  // 21: sallyport.v1.PolicyService.UpdatePolicy:output_type -> sallyport.v1.Policy
-	10, // 22: sallyport.v1.PolicyService.DeletePolicy:output_type -> sallyport.v1.DeletePolicyResponse
-	18, // [18:23] is the sub-list for method output_type
-	13, // [13:18] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	21, // 0: sallyport.v1.Policy.create_time:type_name -> google.protobuf.Timestamp
+	21, // 1: sallyport.v1.Policy.update_time:type_name -> google.protobuf.Timestamp
+	19, // 2: sallyport.v1.Policy.labels:type_name -> sallyport.v1.Policy.LabelsEntry
+	20, // 3: sallyport.v1.Policy.annotations:type_name -> sallyport.v1.Policy.AnnotationsEntry
+	8,  // 4: sallyport.v1.Policy.rules:type_name -> sallyport.v1.Rule
+	0,  // 5: sallyport.v1.Policy.mode:type_name -> sallyport.v1.PolicyMode
+	6,  // 6: sallyport.v1.Policy.selector:type_name -> sallyport.v1.LabelRequirement
+	7,  // 7: sallyport.v1.Policy.exemptions:type_name -> sallyport.v1.Exemption
+	1,  // 8: sallyport.v1.LabelRequirement.unset:type_name -> sallyport.v1.UnsetLabel
+	21, // 9: sallyport.v1.Exemption.not_after:type_name -> google.protobuf.Timestamp
+	2,  // 10: sallyport.v1.Rule.effect:type_name -> sallyport.v1.Effect
+	9,  // 11: sallyport.v1.Rule.conditions:type_name -> sallyport.v1.Conditions
+	21, // 12: sallyport.v1.Conditions.not_before:type_name -> google.protobuf.Timestamp
+	21, // 13: sallyport.v1.Conditions.not_after:type_name -> google.protobuf.Timestamp
+	10, // 14: sallyport.v1.Conditions.time_windows:type_name -> sallyport.v1.TimeWindow
+	11, // 15: sallyport.v1.Conditions.device:type_name -> sallyport.v1.DeviceCondition
+	22, // 16: sallyport.v1.Conditions.max_auth_age:type_name -> google.protobuf.Duration
+	3,  // 17: sallyport.v1.TimeWindow.days:type_name -> sallyport.v1.DayOfWeek
+	22, // 18: sallyport.v1.DeviceCondition.max_report_age:type_name -> google.protobuf.Duration
+	5,  // 19: sallyport.v1.ListPoliciesResponse.policies:type_name -> sallyport.v1.Policy
+	5,  // 20: sallyport.v1.CreatePolicyRequest.policy:type_name -> sallyport.v1.Policy
+	5,  // 21: sallyport.v1.UpdatePolicyRequest.policy:type_name -> sallyport.v1.Policy
+	23, // 22: sallyport.v1.UpdatePolicyRequest.update_mask:type_name -> google.protobuf.FieldMask
+	12, // 23: sallyport.v1.PolicyService.GetPolicy:input_type -> sallyport.v1.GetPolicyRequest
+	13, // 24: sallyport.v1.PolicyService.ListPolicies:input_type -> sallyport.v1.ListPoliciesRequest
+	15, // 25: sallyport.v1.PolicyService.CreatePolicy:input_type -> sallyport.v1.CreatePolicyRequest
+	16, // 26: sallyport.v1.PolicyService.UpdatePolicy:input_type -> sallyport.v1.UpdatePolicyRequest
+	17, // 27: sallyport.v1.PolicyService.DeletePolicy:input_type -> sallyport.v1.DeletePolicyRequest
+	5,  // 28: sallyport.v1.PolicyService.GetPolicy:output_type -> sallyport.v1.Policy
+	14, // 29: sallyport.v1.PolicyService.ListPolicies:output_type -> sallyport.v1.ListPoliciesResponse
+	5,  // 30: sallyport.v1.PolicyService.CreatePolicy:output_type -> sallyport.v1.Policy
+	5,  // 31: sallyport.v1.PolicyService.UpdatePolicy:output_type -> sallyport.v1.Policy
+	18, // 32: sallyport.v1.PolicyService.DeletePolicy:output_type -> sallyport.v1.DeletePolicyResponse
+	28, // [28:33] is the sub-list for method output_type
+	23, // [23:28] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_v1_policy_proto_init() }
@@ -1050,8 +1757,8 @@ func file_sallyport_v1_policy_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_v1_policy_proto_rawDesc), len(file_sallyport_v1_policy_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   12,
+			NumEnums:      5,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -1,0 +1,157 @@
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/edge/policy"
+	"github.com/sallyport-iap/sallyport/edge/route"
+)
+
+// TestResult is what a policy test came to. Ids, not names.
+type TestResult struct {
+	Test    string
+	Passed  bool
+	Outcome string // as the API spells it; "" if the question could not be asked
+	Reason  string
+	Policy  string
+	Rule    string
+	Grant   string
+	// Explanation says, of one that failed, what was expected, what came, and why.
+	Explanation string
+}
+
+// Run runs all policy tests, in order of ids.
+func (s *Site) Run() []TestResult {
+	var results []TestResult
+	for r := range s.Resources(controlplane.KindPolicyTest) {
+		results = append(results, s.RunOne(r))
+	}
+	return results
+}
+
+// RunOne runs one policy test.
+func (s *Site) RunOne(r *controlplane.Resource) TestResult {
+	result := TestResult{Test: r.ID}
+	test := r.Spec.(*controlplane.PolicyTest)
+	q, err := s.Question(test.Principal, test.Request)
+	if err != nil {
+		result.Explanation = err.Error()
+		return result
+	}
+	d := s.Decide(q)
+	result.Outcome, result.Reason = outcomePrefix+d.Outcome.String(), string(d.Reason)
+	result.Policy, result.Rule, result.Grant = d.Policy, d.Rule, d.Grant
+	var differences []string
+	for _, field := range []struct{ what, want, got string }{
+		{"outcome", test.Expect.Outcome, result.Outcome},
+		{"reason", test.Expect.Reason, result.Reason},
+		{"policy", test.Expect.Policy, result.Policy},
+		{"rule", test.Expect.Rule, result.Rule},
+		{"grant", test.Expect.Grant, result.Grant},
+	} {
+		if field.want != "" && field.want != field.got {
+			differences = append(differences, fmt.Sprintf("%s %s, expected %s", field.what,
+				said(strings.TrimPrefix(field.got, outcomePrefix)), strings.TrimPrefix(field.want, outcomePrefix)))
+		}
+	}
+	if result.Passed = len(differences) == 0; !result.Passed {
+		result.Explanation = strings.Join(differences, "; ") + s.why(q, d)
+	}
+	return result
+}
+
+// whyLines bounds an explanation: the whole of it is for who asks about that one request.
+const whyLines = 12
+
+// why is how a decision came about, in lines: the steps, and what each rule lacked or, of the one that decided, had.
+func (s *Site) why(q *Question, d policy.Decision) string {
+	if q.Before != nil {
+		return fmt.Sprintf("\n%s, before any rule is asked.", d.Reason)
+	}
+	e := s.Program.Explain(q.App, &q.Request)
+	var lines []string
+	for _, step := range e.Steps {
+		lines = append(lines, step.Text)
+	}
+	for _, rule := range e.Rules {
+		var texts []string
+		for _, c := range rule.Clauses {
+			if rule.Decisive || c.Truth != policy.True {
+				texts = append(texts, c.Text)
+			}
+		}
+		name := "grant " + rule.Grant
+		if rule.Grant == "" {
+			name = fmt.Sprintf("policy %s, rule %s", rule.Policy, rule.Rule)
+		}
+		if len(texts) > 0 {
+			lines = append(lines, fmt.Sprintf("%s (%s): %s", name, rule.Effect, strings.Join(texts, " ")))
+		}
+	}
+	if more := len(lines) - whyLines; more > 0 {
+		lines = append(lines[:whyLines], fmt.Sprintf("… and %d lines more.", more))
+	}
+	return "\n" + strings.Join(lines, "\n")
+}
+
+const outcomePrefix = "OUTCOME_"
+
+func said(value string) string {
+	if value == "" {
+		return "none"
+	}
+	return value
+}
+
+// CheckTest says what is wrong with a policy test by itself.
+func CheckTest(test *controlplane.PolicyTest) []controlplane.Violation {
+	var found []controlplane.Violation
+	invalid := func(field, format string, args ...any) {
+		found = append(found, controlplane.Violation{Field: field, Reason: controlplane.ReasonFieldInvalid, Description: fmt.Sprintf(format, args...)})
+	}
+	request := test.Request
+	switch {
+	case request == nil || test.Principal == nil || test.Expect == nil:
+		return nil // refused by the API's own rules
+	case request.App != "" && request.Host != "":
+		invalid("request.host", "is the app's first one, if an app is given")
+	case request.App == "" && request.Host == "":
+		found = append(found, controlplane.Violation{Field: "request.app", Reason: controlplane.ReasonFieldRequired, Description: "an app or a host is required"})
+	}
+	if request.Host != "" {
+		found = append(found, CheckHost("request.host", request.Host)...)
+	}
+	if request.Path != "" && !strings.HasPrefix(request.Path, "/") || strings.Contains(request.Path, "?") {
+		invalid("request.path", "begins with / and has no query")
+	}
+	if m := request.Method; m != "" && m != route.WebSocket && route.Method(m) != nil {
+		invalid("request.method", "%q is not a method that is let through", m)
+	}
+	if request.SourceIP != "" {
+		if _, err := netip.ParseAddr(request.SourceIP); err != nil {
+			invalid("request.source_ip", "%q is not an address", request.SourceIP)
+		}
+	}
+	if user := test.Principal.User; user != nil && user.AuthAge != nil && request.Time == nil {
+		invalid("principal.user.auth_age", "is counted back from the request's time, which is not given")
+	}
+	if reason := test.Expect.Reason; reason != "" && !slices.Contains(policy.Reasons(), policy.Reason(reason)) {
+		found = append(found, controlplane.Violation{
+			Field: "expect.reason", Reason: controlplane.ReasonFieldInvalid, Description: fmt.Sprintf("there is no reason code %q", reason),
+			Suggestion: controlplane.Nearest(reason, reasonCodes()),
+		})
+	}
+	return found
+}
+
+func reasonCodes() []string {
+	var codes []string
+	for _, r := range policy.Reasons() {
+		codes = append(codes, string(r))
+	}
+	return codes
+}
