@@ -99,59 +99,6 @@ func backwards[T any](list []T) []T {
 	return list
 }
 
-// Every condition is true, false and unknown in some row, for each effect. The
-// walk is over the engine's own fields, so that a new one fails until it has its
-// rows.
-func TestEveryConditionHasItsRows(t *testing.T) {
-	t.Parallel()
-	seen := map[string]bool{}
-	referee := newReferee(t)
-	referee.Bend = func(effect, field string, v reference.Verdict) reference.Verdict {
-		seen[effect+" "+field+" "+verdictNames[v]] = true
-		return v
-	}
-	for _, c := range tableCases(t) {
-		referee.Decide(c.World, &c.Request)
-	}
-	for _, field := range append(conditionFields(reflect.TypeFor[Conditions](), ""), "expression") {
-		for _, effect := range []string{"ALLOW", "DENY", "REQUIRE"} {
-			for _, v := range verdictNames {
-				if !seen[effect+" "+field+" "+v] {
-					t.Errorf("no row has %s %s: %s", effect, field, v)
-				}
-			}
-		}
-	}
-}
-
-var verdictNames = map[reference.Verdict]string{reference.No: "violated", reference.Unknown: "unknown", reference.Yes: "matching"}
-
-// conditionFields are the fields of conditions as protos name them. What a
-// condition is made of is listed one by one, unless it is a list.
-func conditionFields(t reflect.Type, prefix string) (names []string) {
-	for f := range t.Fields() {
-		name := prefix + snake(f.Name)
-		if f.Type.Kind() == reflect.Pointer {
-			names = append(names, conditionFields(f.Type.Elem(), name+".")...)
-		} else {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// snake turns SourceCIDRs into source_cidrs.
-func snake(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		if i > 0 && 'A' <= r && r <= 'Z' && 'a' <= name[i-1] && name[i-1] <= 'z' {
-			b.WriteByte('_')
-		}
-		b.WriteRune(r)
-	}
-	return strings.ToLower(b.String())
-}
-
 func fieldNames(v any) (names []string) {
 	for f := range reflect.TypeOf(v).Fields() {
 		names = append(names, f.Name)
