@@ -23,6 +23,13 @@
 // SHA-256("sp-root-v1"). The lanes have a root each because an urgent item must apply, and be verifiable, whatever an
 // edge has of config.
 //
+// # People
+//
+// Who is in which group by address is told by person: a Membership follows from the groups that have the person among their
+// members, as far as some policy, grant or app names them. It is no row, so it has no revision of its own (0 is hashed):
+// its group's would send everybody of the group again. Each replica notes at which revision it saw one change, which is
+// what a delta goes by; one that has just started has seen nothing, and sends nothing but replacements to who is behind.
+//
 // # Updates
 //
 // There is no queue. A stream knows what its edge acknowledged; whatever is newer than that is one delta, computed when
