@@ -38,7 +38,7 @@ type NodeConfig struct {
 	Certificates *listener.Certificates
 	Countries    *facts.Countries // nil: every country is unknown
 	Redis        Redis            // of the region
-	PublicPort   int   // that clients use
+	PublicPort   int              // that clients use
 	Region       string
 	BootID       string
 	Drain        time.Duration // 0 is 30 s
@@ -90,7 +90,7 @@ func NewNode(c NodeConfig) *Node {
 	n.Handler = New(Config{
 		Table: n.Store.Table, Identity: &identity.Authenticator{Sessions: n.Sessions}, Login: n.login, Minter: assertion.New(c.PublicPort),
 		Forward: n.forward, Streams: n.Streams, Audit: n.Audit, Metrics: NewMetrics(c.Registerer),
-		Countries: c.Countries,
+		Countries:       c.Countries,
 		SameCertificate: func(a, b string) bool { return c.Certificates.For(a) == c.Certificates.For(b) },
 		PublicPort:      c.PublicPort, BootID: c.BootID, Now: c.Now, Log: c.Log,
 	})

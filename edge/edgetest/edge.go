@@ -85,7 +85,7 @@ func Start(t testing.TB, c Config) *Edge {
 	e.Node = edge.NewNode(edge.NodeConfig{
 		HeadKeys: e.ControlPlane.headKeys(), Private: e.ControlPlane.private, Report: e.ControlPlane.report, Certificates: certificates,
 		Countries: c.Countries,
-		Redis: edge.Redis{Address: c.RedisAddr}, PublicPort: c.PublicPort, Region: "test", BootID: "b_test", Drain: c.Drain,
+		Redis:     edge.Redis{Address: c.RedisAddr}, PublicPort: c.PublicPort, Region: "test", BootID: "b_test", Drain: c.Drain,
 		Registerer: prometheus.NewRegistry(), Now: c.Now, Log: slog.New(slog.NewJSONHandler(e.Log, &slog.HandlerOptions{Level: slog.LevelInfo})),
 	})
 	socket, err := net.Listen("tcp", "127.0.0.1:0")

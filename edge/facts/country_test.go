@@ -2,7 +2,6 @@ package facts_test
 
 import (
 	"bytes"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -169,7 +168,7 @@ func TestCountriesAreReadAgain(t *testing.T) {
 	path := write(t, first)
 	a := netip.MustParseAddr("192.0.2.1")
 	synctest.Test(t, func(t *testing.T) {
-		c, err := facts.LoadCountries(path, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		c, err := facts.LoadCountries(path, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
