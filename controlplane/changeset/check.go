@@ -35,6 +35,8 @@ func (r *run) checkOne(resource *controlplane.Resource) ([]controlplane.Violatio
 		return idp.Check(spec), nil
 	case *controlplane.Member:
 		return member.Check(spec), nil
+	case *controlplane.Group:
+		return policy.CheckGroup(spec), nil
 	case *controlplane.Policy:
 		return policy.Check(spec), nil
 	case *controlplane.PolicyTest:
@@ -46,7 +48,7 @@ func (r *run) checkOne(resource *controlplane.Resource) ([]controlplane.Violatio
 	case *controlplane.EdgePool:
 		return r.checkPool(spec, func(id string) (bool, error) { return r.outside.tenants[id], nil })
 	default:
-		return nil, nil // groups, roles and grants mean something only together: see judge
+		return nil, nil // roles and grants mean something only together: see judge
 	}
 }
 

@@ -2,11 +2,13 @@ package policy_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
@@ -100,5 +102,66 @@ func TestOnlyCanonicalHosts(t *testing.T) {
 	}
 	if got := policy.CheckHost("auth_host", "auth.acme.test"); got != nil {
 		t.Errorf("a canonical host is refused: %+v", got)
+	}
+}
+
+// People are members one by one to the evaluator; what is wrong is told where it was written all the same.
+func TestWhereAMemberIsWrong(t *testing.T) {
+	t.Parallel()
+	person := controlplane.GroupMember{User: "Ann@acme.test"}
+	site := policy.NewSite(resources(map[string]controlplane.Spec{
+		"staff": &controlplane.Group{Members: []controlplane.GroupMember{person, {User: "bob@acme.test"}, {ServiceAccount: "ci"}}},
+		"night": &controlplane.Group{Members: []controlplane.GroupMember{{Group: "staff"}, person, {IDPGroup: &controlplane.IDPGroup{IDP: "demo", Name: "n"}}}},
+	}))
+	var fields []string
+	for _, f := range site.Findings() {
+		fields = append(fields, f.ID+" "+f.Field)
+	}
+	if diff := cmp.Diff([]string{"night members[2].idp_group.idp", "staff members[2].service_account"}, fields); diff != "" {
+		t.Errorf("findings (-want +got):\n%s", diff)
+	}
+	got := policy.CheckGroup(&controlplane.Group{Members: []controlplane.GroupMember{person, {Group: "night"}, {User: "bob@localhost"}}})
+	if len(got) != 1 || got[0].Field != "members[2].user" {
+		t.Errorf("an address that is none: %+v", got)
+	}
+}
+
+// However a site is reached, it is the one that all of its resources make.
+func TestMembershipsFollowGroups(t *testing.T) {
+	t.Parallel()
+	random := rand.New(rand.NewPCG(2, 3))
+	site, specs := policy.NewSite(nil), map[string]controlplane.Spec{}
+	for step := range 300 {
+		var put []*controlplane.Resource
+		var gone []policy.Key
+		touched := map[string]bool{}
+		for range 1 + random.IntN(3) {
+			id := fmt.Sprint("g", random.IntN(4))
+			switch {
+			case touched[id]:
+				continue
+			case random.IntN(4) == 0:
+				gone = append(gone, policy.Key{Kind: controlplane.KindGroup, ID: id})
+				delete(specs, id)
+			default:
+				group := &controlplane.Group{}
+				for n := range 6 {
+					if random.IntN(2) == 0 {
+						group.Members = append(group.Members, controlplane.GroupMember{User: fmt.Sprintf("U%d@acme.test", n)})
+					}
+				}
+				specs[id] = group
+				put = append(put, resource(id, group, nil))
+			}
+			touched[id] = true
+		}
+		site = site.With(put, gone)
+		anew := policy.NewSite(resources(specs))
+		if diff := cmp.Diff(anew.Source, site.Source, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("step %d (-anew +followed):\n%s", step, diff)
+		}
+		if diff := cmp.Diff(anew.Findings(), site.Findings()); diff != "" {
+			t.Fatalf("step %d: findings (-anew +followed):\n%s", step, diff)
+		}
 	}
 }

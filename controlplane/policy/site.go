@@ -32,8 +32,9 @@ type Site struct {
 // thing is a resource and what edges make of it.
 type thing struct {
 	*controlplane.Resource
-	form any // of package edge/policy, as in its Source; nil for what it knows only by id
-	app  *App
+	form   any // of package edge/policy, as in its Source; nil for what it knows only by id
+	app    *App
+	people []string // among the members of a group, in order
 }
 
 // NewSite compiles a tenant's resources. What is not understood is closed, as at an edge; those of other kinds than [Kinds]
@@ -60,6 +61,7 @@ func (s *Site) With(put []*controlplane.Resource, gone []Key) *Site {
 		return s
 	}
 	next := &Site{of: maps.Clone(s.of), Source: s.Source}
+	next.enrol(s, edits[controlplane.KindGroup])
 	for kind, list := range edits {
 		next.of[kind] = merge(s.of[kind], list)
 		next.list(kind)
@@ -107,7 +109,7 @@ func newThing(r *controlplane.Resource) *thing {
 	case *controlplane.Role:
 		t.form = &policy.Role{ID: r.ID, Operations: spec.Operations, Access: accessOf(spec.Access)}
 	case *controlplane.Group:
-		t.form = groupOf(r.ID, spec)
+		t.form, t.people = groupOf(r.ID, spec), People(spec)
 	case *controlplane.Policy:
 		t.form = policyOf(r.ID, spec)
 	case *controlplane.Grant:
@@ -157,7 +159,11 @@ func ids(things []*thing) []string {
 func (s *Site) Findings() []Finding {
 	var findings []Finding
 	for _, p := range s.problems {
-		findings = append(findings, finding(p))
+		f := finding(p)
+		if group := s.Resource(controlplane.KindGroup, f.ID); f.Kind == controlplane.KindGroup && group != nil {
+			f.Field = memberField(group.Spec.(*controlplane.Group), f.Field)
+		}
+		findings = append(findings, f)
 	}
 	return findings
 }

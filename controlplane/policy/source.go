@@ -54,9 +54,13 @@ func accessOf(classes []string) []policy.Access {
 	return access
 }
 
+// groupOf leaves people out: see [Site.enrol].
 func groupOf(id string, spec *controlplane.Group) *policy.Group {
 	group := &policy.Group{ID: id}
 	for _, m := range spec.Members {
+		if _, ok := policy.CanonicalEmail(m.User); ok {
+			continue
+		}
 		member := policy.Member{User: m.User, ServiceAccount: m.ServiceAccount, Group: m.Group}
 		if m.IDPGroup != nil {
 			member.IDPGroup = policy.IDPGroup{IDP: m.IDPGroup.IDP, Name: m.IDPGroup.Name}

@@ -199,25 +199,19 @@ func (p *people) entry(user string, revision int64) (*Entry, error) {
 	return entry, nil
 }
 
-// read takes a group apart. An address that is none, which the write path refuses, belongs to nobody.
+// read takes a group apart.
 func (p *people) read(g *controlplane.Group) roster {
-	var r roster
+	r := roster{users: policy.People(g)}
+	for i, user := range r.users {
+		if _, known := p.spelt[user]; !known {
+			p.spelt[user] = user
+		}
+		r.users[i] = p.spelt[user]
+	}
 	for _, m := range g.Members {
 		if m.Group != "" {
 			r.groups = append(r.groups, m.Group)
 		}
-		user, ok := policy.CanonicalEmail(m.User)
-		if !ok {
-			continue
-		}
-		if once, known := p.spelt[user]; known {
-			user = once
-		} else {
-			p.spelt[user] = user
-		}
-		r.users = append(r.users, user)
 	}
-	slices.Sort(r.users)
-	r.users = slices.Compact(r.users)
 	return r
 }
