@@ -1,6 +1,8 @@
 package who
 
 import (
+	"math/bits"
+	"slices"
 	"sort"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/truth"
@@ -29,6 +31,20 @@ func (p *Principal) Atoms() []Word { return p.atoms }
 // Groups returns the ids of the groups that the principal is surely in, in
 // order. They are not to be changed.
 func (p *Principal) Groups() []string { return p.groups }
+
+// UnknownGroups returns the ids of the groups of which that is unknown.
+func (p *Principal) UnknownGroups() []string {
+	var list []string
+	for _, w := range p.atoms {
+		for set := w.Maybe; set != 0; set &= set - 1 {
+			if id, ok := p.directory.groups.names[Atom(64*w.At)+Atom(bits.TrailingZeros64(set))]; ok {
+				list = append(list, id)
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
 
 // Address is the e-mail address that somebody vouches for, canonical, and its
 // domain, or "".

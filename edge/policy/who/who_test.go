@@ -66,6 +66,13 @@ func TestResolve(t *testing.T) {
 		if diff := cmp.Diff(test.groups, p.Groups()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
+		var unknown []string
+		if test.in == truth.Unknown {
+			unknown = []string{"all", "team"}
+		}
+		if diff := cmp.Diff(unknown, p.UnknownGroups()); diff != "" {
+			t.Errorf("%s: perhaps: %s", name, diff)
+		}
 		if p.String() != test.text {
 			t.Errorf("%s: %q", name, p)
 		}
