@@ -68,10 +68,10 @@ func (x *transaction) identifyEvent(c *exchange.Caller) {
 	e.Principal.IdentityProvider = c.Identity.IDP
 	e.Session, e.Credential = c.SessionID, c.Credential
 	if x.Site != nil {
-		e.Decision.Groups = c.Groups(x.Site)
+		e.Decision.Groups = c.Facts(x.Site).Groups
 	}
-	if !c.AuthTime.IsZero() {
-		e.Decision.AuthTime = timestamppb.New(c.AuthTime)
+	if at := c.Identity.AuthTime; !at.IsZero() {
+		e.Decision.AuthTime = timestamppb.New(at)
 	}
 }
 

@@ -172,12 +172,13 @@ func (x *transaction) isPreflight() bool {
 
 func (x *transaction) decide() *exchange.Denial {
 	began := time.Now()
-	x.decision = decision(x.Site, x.App, x.Question(x.operation, x.caller.Principal(x.Site), x.Now))
+	question := x.Question(x.operation, x.caller.Principal(x.Site), x.Now)
+	x.decision = decision(x.Site, x.App, question)
 	x.event.Timing.Decision = micros(time.Since(began))
+	x.decided(question)
 	if x.preflight && x.decision.Outcome == policy.Authenticate {
 		x.decision.Outcome, x.decision.Reason = policy.Allow, policy.AllowPublic
 	}
-	x.event.Decision.Policy, x.event.Decision.Rule = x.decision.Policy, x.decision.Rule
 	switch {
 	case x.decision.Outcome == policy.Allow:
 		return x.admissible()
@@ -190,11 +191,13 @@ func (x *transaction) decide() *exchange.Denial {
 			reason = x.stranger
 		}
 		return exchange.Authenticate(reason)
-	default:
-		d := exchange.Deny(x.decision.Reason)
-		d.Remediation = x.decision.Remediation
-		return d
 	}
+	d := exchange.Deny(x.decision.Reason)
+	if x.decision.Outcome == policy.StepUp {
+		d = exchange.StepUp(x.decision.Reason, x.decision.StepUp)
+	}
+	d.Remediation = x.decision.Remediation
+	return d
 }
 
 // admissible refuses what an allowed request may not be: without a route, or a WebSocket from where none may come.

@@ -25,7 +25,6 @@ type Caller struct {
 	// HostSession names the one cookie, of people: signing out of one app ends it, and not the sign-in.
 	HostSession string
 	IDPUID      string    // of people
-	AuthTime    time.Time // of people
 	ExpireTime  time.Time // not alive from here on; zero is never
 	Revocable   snapshot.Subject
 	Version     string // of the claims: changes when Identity does
@@ -36,7 +35,7 @@ type Caller struct {
 type resolved struct {
 	program   *policy.Program
 	principal *policy.Principal
-	groups    []string
+	facts     *Facts
 }
 
 // Principal is the caller as the site's policies see it; nil is a stranger.
@@ -52,7 +51,22 @@ func (c *Caller) Groups(s *snapshot.Site) []string {
 	if c == nil {
 		return nil
 	}
-	return c.resolve(s).groups
+	return c.resolve(s).principal.Groups()
+}
+
+// Facts are those of the caller that the site's policies read; nil is a stranger.
+func (c *Caller) Facts(s *snapshot.Site) *Facts {
+	if c == nil {
+		return nil
+	}
+	return c.resolve(s).facts
+}
+
+// Unasked is the caller as if no step-up had asked their provider for anything.
+func (c *Caller) Unasked(s *snapshot.Site) *policy.Principal {
+	id := c.resolve(s).facts.identity
+	id.Asked = policy.Asked{}
+	return s.Program.Resolve(id)
 }
 
 // resolve is done once per caller and program.
@@ -66,7 +80,7 @@ func (c *Caller) resolve(s *snapshot.Site) *resolved {
 		id.EmailDomainOwned = p.OwnsEmail(id.Email)
 	}
 	principal := s.Program.Resolve(id)
-	made := &resolved{s.Program, principal, principal.Groups()}
+	made := &resolved{s.Program, principal, factsOf(id, principal, s)}
 	c.resolved.Store(made)
 	return made
 }

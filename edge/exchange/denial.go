@@ -15,6 +15,7 @@ const (
 	Allowed       Outcome = "ALLOW"
 	Denied        Outcome = "DENY"
 	Authenticates Outcome = "AUTHENTICATE"
+	StepsUp       Outcome = "STEP_UP"
 	Refused       Outcome = "REFUSED"
 	NotAvailable  Outcome = "UNAVAILABLE"
 )
@@ -27,6 +28,7 @@ type Denial struct {
 	Status      int           // 0: the reason's
 	Detail      string        // a sentence for the caller; never to a stranger
 	Remediation string        // what to do about it; "" is the reason's
+	StepUp      policy.Need   // if signing in again helps: how
 	RetryAfter  time.Duration // 0: not said
 	Close       bool          // what follows on this connection cannot be trusted
 	Caller      *Caller       // if a stage knows who it was
@@ -63,6 +65,11 @@ func Deny(reason policy.Reason) *Denial { return &Denial{Outcome: Denied, Reason
 // Authenticate says that an identity may help.
 func Authenticate(reason policy.Reason) *Denial {
 	return &Denial{Outcome: Authenticates, Reason: reason}
+}
+
+// StepUp says that signing in again helps, as somebody needs it.
+func StepUp(reason policy.Reason, need policy.Need) *Denial {
+	return &Denial{Outcome: StepsUp, Reason: reason, StepUp: need}
 }
 
 // Refuse says that the request itself is not acceptable, whoever sends it. detail must not repeat what was sent.

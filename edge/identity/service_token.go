@@ -188,7 +188,7 @@ func callerOf(t *snapshot.ServiceToken) *exchange.Caller {
 		return c
 	}
 	c := &exchange.Caller{
-		Identity:   policy.Identity{Kind: policy.Machine, ServiceAccount: t.Account.ID},
+		Identity:   policy.Identity{Kind: policy.Machine, Subject: "serviceAccount:" + t.Account.ID, ServiceAccount: t.Account.ID},
 		Subject:    "serviceAccount:" + t.Account.ID,
 		Name:       t.Account.ID,
 		Credential: exchange.CredentialServiceToken,

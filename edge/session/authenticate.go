@@ -200,6 +200,9 @@ func (s *Sessions) confirm(ctx context.Context, site *snapshot.Site, o *opened, 
 	if f.session != nil {
 		sessionSeen = f.session.SeenAtMs
 		l.learn(f.session.Session)
+		if f.session.Session.ClaimsAtMs > l.person.Load().ClaimsAtMs {
+			l.newer.Store(f.session.Session)
+		}
 		if o.host == site.AuthHost {
 			l.see(instant(sessionSeen))
 		}

@@ -55,6 +55,23 @@ func (s *Sessions) Begin(ctx context.Context, site *snapshot.Site, host string, 
 	if limits.Absolute <= 0 || limits.Idle <= 0 {
 		limits = defaultLimits
 	}
+	p := claimed(site, who, now)
+	p.Sid = make([]byte, 16)
+	rand.Read(p.Sid)
+	p.BeganMs, p.IdleMs, p.ExpireMs = now.UnixMilli(), limits.Idle.Milliseconds(), now.Add(limits.Absolute).UnixMilli()
+	p.UrgentAtMint, p.LineageAtMint, p.HomeRegion = site.Version.Urgent, site.Version.UrgentLineage, s.cfg.Region
+	b, o, err := s.put(site, nil, host, Known{p, now}, now)
+	if err != nil {
+		return nil, err
+	}
+	o.live.confirmed.Store(now.UnixMilli())
+	s.report(site, edgev1.SessionEventKind_SESSION_EVENT_KIND_BEGUN, o.sid(), p, host, ip, now, "")
+	s.writeBack(ctx, site, o)
+	return b, nil
+}
+
+// claimed is what a provider said, as a Session has it.
+func claimed(site *snapshot.Site, who Person, now time.Time) *edgev1.PersonSession {
 	groups := who.Groups
 	if len(groups) > MaxGroups {
 		groups, who.GroupsComplete = groups[:MaxGroups], false
@@ -64,25 +81,16 @@ func (s *Sessions) Begin(ctx context.Context, site *snapshot.Site, host string, 
 		email, who.EmailVerified = "", false
 	}
 	p := &edgev1.PersonSession{
-		Sid: make([]byte, 16), Principal: principal(site.TenantUID, who.Issuer, who.Subject), IdpUid: who.IDPUID,
+		Principal: principal(site.TenantUID, who.Issuer, who.Subject), IdpUid: who.IDPUID,
 		Email: email, EmailVerified: who.EmailVerified, Name: cut(who.Name, maxName),
 		Groups: hashGroups(site.TenantUID, who.IDPUID, groups), GroupsOverflow: !who.GroupsComplete,
-		Acr: cut(who.ACR, maxACR), Amr: cutAll(who.AMR, maxAMR), BeganMs: now.UnixMilli(), ClaimsAtMs: now.UnixMilli(),
-		IdleMs: limits.Idle.Milliseconds(), ExpireMs: now.Add(limits.Absolute).UnixMilli(),
-		UrgentAtMint: site.Version.Urgent, LineageAtMint: site.Version.UrgentLineage, HomeRegion: s.cfg.Region,
+		Acr: knownACR(who.ACR), Asked: who.Asked, ClaimsAtMs: now.UnixMilli(),
 	}
-	rand.Read(p.Sid)
+	p.Amr, p.AmrKnown = knownAMR(who.AMR)
 	if !who.AuthTime.IsZero() {
-		p.AuthTimeMs = who.AuthTime.UnixMilli()
+		p.AuthTimeMs = min(who.AuthTime.UnixMilli(), now.UnixMilli()) // the provider's clock may be ahead
 	}
-	b, o, err := s.put(site, nil, host, Known{p, now}, now)
-	if err != nil {
-		return nil, err
-	}
-	o.live.confirmed.Store(now.UnixMilli())
-	s.report(site, edgev1.SessionEventKind_SESSION_EVENT_KIND_BEGUN, o.sid(), p, host, ip, now, "")
-	s.writeBack(ctx, site, o)
-	return b, nil
+	return p
 }
 
 // Attach makes a host session of a Session that began elsewhere. It refuses one that is known to be over (ErrEnded). While

@@ -22,12 +22,15 @@ func (s *Sessions) caller(site *snapshot.Site, app *snapshot.App, o *opened) *ex
 	}
 	provider := site.Provider(person.IdpUid)
 	mentioned := site.ClaimGroups(provider.ID)
+	asked := AskedFor(site, person.Asked)
 	next := &madeCaller{site: site, app: app, person: person, mentioned: mentioned}
 	if made != nil && made.person == person && made.caller.Identity.IDP == provider.ID && slices.Equal(made.mentioned, mentioned) &&
+		slices.Equal(made.caller.Identity.Asked.ACR, asked.ACR) && slices.Equal(made.caller.Identity.Asked.AMR, asked.AMR) &&
 		made.caller.Revocable.App == o.subject(app).App && made.caller.ExpireTime.Equal(o.expires(site, app)) {
 		next.caller = made.caller
 	} else {
 		next.caller = newCaller(site, app, o, person, provider, mentioned)
+		next.caller.Identity.Asked = asked
 	}
 	o.live.caller.Store(next)
 	return next.caller
@@ -37,12 +40,18 @@ func newCaller(site *snapshot.Site, app *snapshot.App, o *opened, p *edgev1.Pers
 	in, complete, absent := groupsOf(site.TenantUID, p, mentioned)
 	c := &exchange.Caller{
 		Identity: policy.Identity{
-			Kind: policy.Person, Email: p.Email, EmailVerified: p.EmailVerified, IDP: provider.ID,
-			Groups: in, GroupsComplete: complete, GroupsAbsent: absent,
+			Kind: policy.Person, Subject: subjectText(p.Principal), Email: p.Email, EmailVerified: p.EmailVerified, IDP: provider.ID,
+			Groups: in, GroupsComplete: complete, GroupsAbsent: absent, ACR: p.Acr,
 		},
 		Subject: subjectText(p.Principal), Name: p.Name, Email: p.Email, Credential: "session",
 		SessionID: sidText(p.Sid), HostSession: o.hash.name(), IDPUID: p.IdpUid,
-		AuthTime: instant(p.AuthTimeMs), ExpireTime: o.expires(site, app), Revocable: o.subject(app),
+		ExpireTime: o.expires(site, app), Revocable: o.subject(app),
+	}
+	if p.AuthTimeMs != 0 {
+		c.Identity.AuthTime = instant(p.AuthTimeMs)
+	}
+	if p.AmrKnown {
+		c.Identity.AMR = append([]string{}, p.Amr...) // nil would be unknown
 	}
 	verified := "unverified"
 	if p.EmailVerified {

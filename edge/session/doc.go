@@ -25,5 +25,8 @@
 // then. So a ticket that is sealed while the store is down, as a hand-off to another host needs, repeats what is known and
 // says nothing newer. Otherwise a host with a long grace would lend it to every app.
 //
+// A step-up (Raise) changes how a Session's person signed in, and neither its limits nor what revokes it. It holds for the
+// cookies that it was handed to, and for no other of the Session: whoever stole one before is not signed in any stronger.
+//
 // A warm request (the cookie was seen within 120 s) does no I/O and takes no lock that other sessions share.
 package session

@@ -34,6 +34,7 @@ type live struct {
 	refreshing    atomic.Bool
 	// person is the Session in the fullest form that is known: the store's holds more groups than a cookie can.
 	person  atomic.Pointer[edgev1.PersonSession]
+	newer   atomic.Pointer[edgev1.PersonSession] // of the store, if its claims were read later: what is to stay there
 	passed  atomic.Pointer[pass]
 	caller  atomic.Pointer[madeCaller]
 	renewed atomic.Pointer[renewal]
@@ -105,7 +106,8 @@ func (l *live) age(now time.Time) time.Duration {
 	return stale + 1
 }
 
-// learn keeps the fuller of two forms of the same Session.
+// learn keeps the fuller of two forms of the same Session. How the person signed in is for the ticket alone to say: a
+// step-up raises the cookie that it was handed to, and no other.
 func (l *live) learn(p *edgev1.PersonSession) {
 	for {
 		old := l.person.Load()
@@ -113,7 +115,12 @@ func (l *live) learn(p *edgev1.PersonSession) {
 			!old.GroupsOverflow || p.GetGroupsOverflow() && len(p.GetGroups()) <= len(old.Groups)) {
 			return
 		}
-		if l.person.CompareAndSwap(old, p) {
+		next := p
+		if old != nil && old.RaisedMs != p.RaisedMs {
+			next = clone(old)
+			next.Groups, next.GroupsOverflow, next.GroupsAbsent = p.Groups, p.GroupsOverflow, p.GroupsAbsent
+		}
+		if l.person.CompareAndSwap(old, next) {
 			return
 		}
 	}

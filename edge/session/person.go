@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/base32"
 	"time"
@@ -21,9 +22,16 @@ type Person struct {
 	Groups          []string // at most MaxGroups
 	// GroupsComplete is false if the provider has more to say than Groups.
 	GroupsComplete bool
-	AuthTime       time.Time
-	ACR            string
-	AMR            []string
+	AuthTime       time.Time // zero is unknown
+	ACR            string    // "" is unknown
+	AMR            []string  // nil is unknown
+	// Asked is what the provider was asked for, if this is a step-up that came back.
+	Asked *edgev1.SignInAsked
+}
+
+// Is says whether it is the person that a Session is of.
+func (p Person) Is(tenant string, s *edgev1.PersonSession) bool {
+	return s != nil && p.IDPUID == s.IdpUid && bytes.Equal(principal(tenant, p.Issuer, p.Subject), s.Principal)
 }
 
 // Bounds on what is kept of a person: together with maxTicketGroups they keep the longest ticket below maxCookie.
@@ -31,7 +39,7 @@ const (
 	maxEmail = 254 // RFC 5321 §4.5.3.1.3
 	maxName  = 256
 	maxACR   = 128
-	maxAMR   = 128 // of all together
+	maxAMR   = 128 // of all together, and two bytes for each
 )
 
 var lower32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -62,14 +70,24 @@ func cut(s string, n int) string {
 	return s[:n]
 }
 
-func cutAll(list []string, n int) (out []string) {
-	for _, s := range list {
-		if n -= len(s) + 2; n < 0 {
-			break
-		}
-		out = append(out, s)
+// knownACR is a class that fits. The beginning of one that does not would be another class.
+func knownACR(acr string) string {
+	if len(acr) > maxACR {
+		return ""
 	}
-	return out
+	return acr
+}
+
+// knownAMR are methods that fit. Some of more would say that the others were not used.
+func knownAMR(amr []string) (list []string, known bool) {
+	left := maxAMR
+	for _, s := range amr {
+		left -= len(s) + 2
+	}
+	if left < 0 {
+		return nil, false
+	}
+	return amr, amr != nil
 }
 
 func clone(s *edgev1.PersonSession) *edgev1.PersonSession {

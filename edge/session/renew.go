@@ -73,6 +73,9 @@ func (s *Sessions) writeBack(ctx context.Context, site *snapshot.Site, o *opened
 			l.storedHost.Store(seen)
 		}
 	}
+	if newer := l.newer.Load(); newer != nil {
+		p = newer
+	}
 	if old := l.storedSession.Load(); seen-old >= sessionStep.Milliseconds() {
 		if s.store.putSession(ctx, key, o.tenant, &edgev1.SessionRecord{Session: p, SeenAtMs: seen}, ttl, old == 0) == nil {
 			l.storedSession.Store(seen)

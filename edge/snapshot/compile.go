@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 
 	"google.golang.org/protobuf/proto"
 
@@ -25,6 +26,7 @@ type config struct {
 	tokens      map[string]*ServiceToken
 	claimGroups map[string][]string
 	source      policy.Source
+	signInLists func() map[string]SignInList // made when first asked for: few tenants have any
 	program     *policy.Program
 	closed      []string // ids of apps that are closed because something is not understood
 }
@@ -46,6 +48,7 @@ func compileConfig(prev *config, l *lane) (*config, *Refusal) {
 	} else {
 		c.program, _ = prev.program.Recompile(c.source)
 	}
+	c.signInLists = sync.OnceValue(func() map[string]SignInList { return signInLists(c.source.Policies) })
 	c.addApps(ids, all)
 	c.keep(prev)
 	if c.tokens == nil {

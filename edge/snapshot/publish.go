@@ -74,7 +74,7 @@ func (s *Store) site(t *tenant, pool *Pool) *Site {
 		Closed: t.urgent.foreign, Pool: pool, Program: c.program, Apps: c.apps, Revocations: t.urgent.revocations,
 		Version:   version(t.lane(edgev1.Lane_LANE_CONFIG), t.lane(edgev1.Lane_LANE_URGENT)),
 		Providers: t.opened.providers, Keys: t.opened.keys, AssertionKeys: t.opened.assertion,
-		hosts: c.hosts, appByID: c.appByID, appByUID: c.appByUID, tokens: c.tokens, claimGroups: c.claimGroups, fresh: t.fresh,
+		hosts: c.hosts, appByID: c.appByID, appByUID: c.appByUID, tokens: c.tokens, claimGroups: c.claimGroups, signInLists: c.signInLists, fresh: t.fresh,
 	}
 	if l := limits(m.GetSession()); l != nil {
 		site.Session = *l

@@ -55,6 +55,7 @@ type Site struct {
 	appByUID    map[string]*App
 	tokens      map[string]*ServiceToken
 	claimGroups map[string][]string
+	signInLists func() map[string]SignInList
 	fresh       *freshness
 }
 

@@ -651,13 +651,13 @@ func (x *EventShadow) GetRule() string {
 }
 
 // The inputs of a decision that are nowhere else in its event: beside `time`, `app`, `operation`, `principal`, `source_ip`,
-// `request.host`, and the groups and auth_time above. With all of them it can be decided again, by the rules of that revision
+// `request`, and the groups and auth_time above. With all of them it can be decided again, by the rules of that revision
 // or by others. Nothing reports the state of devices yet, so it was unknown.
 type EventFacts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// As operations match it: `WEBSOCKET` for the handshake of one.
+	// As operations match it, if that is not `request.method`: `WEBSOCKET` for the handshake of one.
 	Method string `protobuf:"bytes,1,opt,name=method,proto3" json:"method,omitempty"`
-	// As it was matched; `request.path` is what was forwarded.
+	// As it was matched, if that is not `request.path`, which is what was forwarded.
 	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
 	// Of the source address: ISO 3166-1 alpha-2. Empty if unknown.
 	Country string `protobuf:"bytes,3,opt,name=country,proto3" json:"country,omitempty"`
