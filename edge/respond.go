@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport-iap/sallyport/edge/exchange"
@@ -26,16 +27,28 @@ func (x *transaction) refuse(d *exchange.Denial) {
 	if x.w.Status != 0 {
 		return
 	}
-	if d.Outcome == exchange.Authenticates && x.Client == exchange.Navigation && x.App != nil && x.Path.Match != "" {
-		reply, other := x.Login.Begin(x.r.Context(), &x.Request, d.Reason)
-		if other == nil {
-			x.write(reply)
-			return
-		}
+	if reply, other := x.toSignIn(d); reply != nil {
+		x.write(reply)
+		return
+	} else if other != nil {
 		d = other
 		x.judged(d.Outcome, d.Reason)
 	}
 	x.write(x.refusal(d))
+}
+
+// toSignIn sends a person's browser to sign in, if that helps and it is fetching a page. Both are nil if it is not for that.
+func (x *transaction) toSignIn(d *exchange.Denial) (*exchange.Reply, *exchange.Denial) {
+	if x.Client != exchange.Navigation || x.App == nil || x.Path.Match == "" {
+		return nil, nil
+	}
+	switch d.Outcome {
+	case exchange.Authenticates:
+		return x.Login.Begin(x.r.Context(), &x.Request, d.Reason)
+	case exchange.StepsUp:
+		return x.Login.StepUp(x.r.Context(), &x.Request, d.Reason, d.StepUp)
+	}
+	return nil, nil
 }
 
 // say answers with a page or document of ours.
@@ -94,6 +107,9 @@ func (x *transaction) problem(d *exchange.Denial) []byte {
 		if x.App != nil {
 			p.App = x.App.ID
 		}
+		if link := x.again(d); link != "" {
+			p.SignIn = x.Origin() + link
+		}
 	}
 	body, err := json.Marshal(p)
 	if err != nil {
@@ -119,6 +135,7 @@ type problem struct {
 	Operation   string `json:"operation,omitempty"`
 	Principal   string `json:"principal,omitempty"`
 	Remediation string `json:"remediation,omitempty"`
+	SignIn      string `json:"sign_in,omitempty"` // where a browser signs in again; it may add "&return=/path"
 }
 
 func (x *transaction) page(d *exchange.Denial) page.Denied {
@@ -147,78 +164,33 @@ func (x *transaction) page(d *exchange.Denial) page.Denied {
 			p.SwitchAccount, p.SignOut = d.Outcome == exchange.Denied, true
 			p.ReturnPath = x.Path.Target()
 		}
+		p.SignInAgain = x.again(d)
+		if d.Outcome == exchange.StepsUp && x.Method != http.MethodGet && x.Method != http.MethodHead {
+			p.Detail = strings.TrimSpace(p.Detail + " Nothing that you sent was kept: sign in again, and send it again.")
+		}
+		if d.Reason == policy.StepUpAuthAge && d.Remediation == "" {
+			p.Remediation = "" // the button says it
+		}
 	}
 	return p
 }
 
-func title(d *exchange.Denial) string {
-	if info, ok := d.Reason.Info(); ok {
-		return info.Title
-	}
-	return http.StatusText(d.StatusCode())
-}
-
-// detail is a sentence for who is known: what they asked for, and that they may not.
-func (x *transaction) detail(d *exchange.Denial) string {
+// again is a link on this host that signs a person in again as a rule needs it; "" if that is of no use.
+func (x *transaction) again(d *exchange.Denial) string {
 	switch {
-	case d.Detail != "":
-		return d.Detail
-	case d.Outcome != exchange.Denied || x.App == nil:
-		return ""
-	case x.operation == "":
-		return fmt.Sprintf("%s asked for something that is no operation of the app %q.", x.who(), x.App.ID)
-	default:
-		return fmt.Sprintf("%s may not use the operation %q of the app %q.", x.who(), x.operation, x.App.ID)
+	case x.App == nil || x.caller == nil || x.caller.Credential != exchange.CredentialSession:
+	case d.Outcome == exchange.StepsUp:
+		return x.Login.SignInAgain(x.r.Context(), &x.Request, d.StepUp, false)
+	case d.Outcome == exchange.Denied && d.Reason == policy.StepUpUnsatisfied:
+		// What was asked for in vain may be done at the second attempt, if the person wants to make one.
+		if first := decision(x.Site, x.App, x.Question(x.operation, x.caller.Unasked(x.Site), x.Now)); first.Outcome == policy.StepUp {
+			return x.Login.SignInAgain(x.r.Context(), &x.Request, first.StepUp, true)
+		}
 	}
+	return ""
 }
 
-// lead is detail on a page, whose reader knows who they are, and whose title says the rest.
-func (x *transaction) lead(d *exchange.Denial) string {
-	switch {
-	case d.Detail != "" || x.App == nil:
-		return d.Detail
-	case d.Reason == policy.DenyNoOperation:
-		return name(x.App.DisplayName, x.App.ID) + " offers this to nobody, so it is not about your account."
-	case d.Reason == policy.DenyNoRule || d.Reason == policy.DenyRule:
-		return fmt.Sprintf("It needs the permission %q on %s, which your account does not have.", x.operation, name(x.App.DisplayName, x.App.ID))
-	default:
-		return ""
-	}
-}
-
-func (x *transaction) who() string {
-	c := x.caller
-	switch {
-	case c.Credential == exchange.CredentialServiceToken:
-		return "The service account " + c.Identity.ServiceAccount
-	case c.Email != "":
-		return c.Email
-	default:
-		return name(c.Name, c.Subject)
-	}
-}
-
-// remediation is what to do about it: what the rule's author wrote, else what follows from the reason.
-func (x *transaction) remediation(d *exchange.Denial) string {
-	if d.Remediation != "" {
-		return d.Remediation
-	}
-	lacksPermission := d.Reason == policy.DenyNoRule || d.Reason == policy.DenyRule
-	if lacksPermission && x.caller != nil && x.Site != nil && x.App != nil && x.operation != "" {
-		return fmt.Sprintf("Ask an administrator of %s for the permission %q on the app %q.", x.Site.TenantID, x.operation, x.App.ID)
-	}
-	info, _ := d.Reason.Info()
-	return info.Remediation
-}
-
-func name(display, id string) string {
-	if display != "" {
-		return display
-	}
-	return id
-}
-
-// challenge tells a program how to come back (RFC 6750 section 3, RFC 9728 section 5.1).
+// challenge tells a program how to come back (RFC 6750 section 3, RFC 9470 section 3, RFC 9728 section 5.1).
 func (x *transaction) challenge(d *exchange.Denial) string {
 	text := "Bearer"
 	if x.Site == nil {
@@ -229,8 +201,23 @@ func (x *transaction) challenge(d *exchange.Denial) string {
 	case policy.IdentityBadToken, policy.IdentityExpired, policy.IdentityRevoked, policy.IdentityDisabled, policy.IdentityWrongAudience:
 		text += `, error="invalid_token"`
 	}
+	if d.Outcome == exchange.StepsUp {
+		text += insufficient(d.StepUp)
+	}
 	if x.App != nil {
 		text += `, resource_metadata="` + x.Origin() + metadataPath + `"`
+	}
+	return text
+}
+
+// insufficient says what a sign-in has to be like (RFC 9470 section 3). For methods there is no parameter.
+func insufficient(need policy.Need) string {
+	text := `, error="insufficient_user_authentication"`
+	if need.MaxAge > 0 {
+		text += `, max_age="` + strconv.FormatInt(int64(need.MaxAge/time.Second), 10) + `"`
+	}
+	if values := login.ACRValues(need.ACR); values != "" {
+		text += `, acr_values="` + values + `"`
 	}
 	return text
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lestrrat-go/jwx/v3/jwa"
 	"github.com/lestrrat-go/jwx/v3/jwk"
@@ -158,7 +159,7 @@ func (e *Edge) identity(t testing.TB, r *Received, a *sallyportv1.AccessEvent) {
 		t.Errorf("O3: X-Sallyport-User is %q, the record says %q", user, a.GetPrincipal().GetSubject())
 	}
 	if token != "" {
-		if subject, _ := e.Verify(t, a.GetRequest().GetHost(), token).Subject(); subject != a.GetPrincipal().GetSubject() {
+		if subject, _ := e.verify(t, a.GetRequest().GetHost(), token, a.GetTime().AsTime()).Subject(); subject != a.GetPrincipal().GetSubject() {
 			t.Errorf("O3: the assertion is of %q, the record of %q", subject, a.GetPrincipal().GetSubject())
 		}
 	}
@@ -173,6 +174,11 @@ func (e *Edge) identity(t testing.TB, r *Received, a *sallyportv1.AccessEvent) {
 // that signs.
 func (e *Edge) Verify(t testing.TB, host, token string) jwt.Token {
 	t.Helper()
+	return e.verify(t, host, token, e.config.Now())
+}
+
+func (e *Edge) verify(t testing.TB, host, token string, now time.Time) jwt.Token {
+	t.Helper()
 	keys := Send(t, e.Client(t, false), http.MethodGet, "https://"+host+"/.sallyport/jwks.json", nil, "")
 	set, err := jwk.Parse([]byte(keys.Text))
 	must(t, err)
@@ -184,7 +190,7 @@ func (e *Edge) Verify(t testing.TB, host, token string) jwt.Token {
 	if alg, _ := message.Signatures()[0].ProtectedHeaders().Algorithm(); alg != jwa.ES256() {
 		t.Errorf("the assertion's alg is %v", alg)
 	}
-	parsed, err := jwt.Parse([]byte(token), jwt.WithKeySet(set), jwt.WithClock(jwt.ClockFunc(e.config.Now)))
+	parsed, err := jwt.Parse([]byte(token), jwt.WithKeySet(set), jwt.WithClock(jwt.ClockFunc(func() time.Time { return now })))
 	if err != nil {
 		t.Fatalf("the assertion does not verify: %v", err)
 	}

@@ -24,6 +24,7 @@ const (
 // The purposes of the `login` key: what was sealed for one step opens at no other.
 const (
 	forStart   = "start"
+	forNeed    = "need"
 	forOIDC    = "oidc"
 	forHandOff = "handoff"
 )

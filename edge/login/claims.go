@@ -112,12 +112,8 @@ func person(idp *snapshot.IdentityProvider, c claims) (session.Person, error) {
 	if p.Groups, p.GroupsComplete, err = groups(c, idp.GroupsClaim); err != nil {
 		return session.Person{}, err
 	}
-	if amr, ok := c["amr"].([]any); ok {
-		for _, v := range amr {
-			if s, ok := v.(string); ok {
-				p.AMR = append(p.AMR, s)
-			}
-		}
+	if p.AMR, err = methods(c); err != nil {
+		return session.Person{}, err
 	}
 	p.AuthTime, _ = c.instant("auth_time")
 	return p, nil
@@ -133,6 +129,27 @@ func optional(c claims, name string) (string, error) {
 		return "", notAcceptable("the claim %q is not a string", name)
 	}
 	return s, nil
+}
+
+// methods reads amr (Core §2): nil if the provider does not say. Some say the one method without a list.
+func methods(c claims) ([]string, error) {
+	switch v := c["amr"].(type) {
+	case nil:
+		return nil, nil
+	case string:
+		return []string{v}, nil
+	case []any:
+		list := make([]string, 0, len(v))
+		for i, m := range v {
+			s, ok := m.(string)
+			if !ok {
+				return nil, notAcceptable("the claim %q has something at position %d that is not a string", "amr", i)
+			}
+			list = append(list, s)
+		}
+		return list, nil
+	}
+	return nil, notAcceptable("the claim %q is not a list of strings", "amr")
 }
 
 // groups reads a list of names, or one name. Too many, or too long ones, are kept as far as they go, and the rest is

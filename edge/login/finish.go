@@ -109,14 +109,17 @@ func (l *Login) welcome(ctx context.Context, req *exchange.Request, start *edgev
 	app, there := destination(req.Site, start)
 	var begun *session.Begun
 	var err error
-	subject := session.Subject(req.Site.TenantUID, who.Issuer, who.Subject)
-	if before.State == session.Live && before.Caller.Subject == subject && before.Caller.IDPUID == who.IDPUID &&
-		req.Now.Sub(before.Times(req.Site, nil).Began) < joinWithin {
+	same := before.State == session.Live && who.Is(req.Site.TenantUID, before.Known().Person)
+	who.Asked = inAll(req, start.Need, who, before.Known().Person)
+	switch times := before.Times(req.Site, nil); {
+	case same && start.Need != nil && suffices(times, req.Site, app, req.Now):
+		begun, err = l.sessions.Raise(ctx, req.Site, req.Host, before, who, req.ClientIP, req.Now)
+	case same && req.Now.Sub(times.Began) < joinWithin && start.Need == nil:
 		// Ten tabs that were opened at once are one sign-in of one person, not ten that end each other.
 		known := before.Known()
 		l.sessions.Replace(ctx, req.Site, before, session.OfThisHost, req.ClientIP, req.Now)
 		begun, err = l.sessions.Attach(ctx, req.Site, nil, req.Host, known, req.Now)
-	} else {
+	default:
 		if before.State == session.Live {
 			l.sessions.Replace(ctx, req.Site, before, session.OfEverything, req.ClientIP, req.Now)
 		}
@@ -151,21 +154,33 @@ func (l *Login) refusedThere(req *exchange.Request, idp *snapshot.IdentityProvid
 		return l.providerDown(req, idp, start, errProvider)
 	}
 	detail := "The identity provider did not complete the sign-in."
-	if code == "access_denied" {
+	switch code {
+	case "access_denied":
 		detail = "The sign-in was cancelled, or the identity provider did not allow it."
-	} else if code != "" {
+	case "unmet_authentication_requirements": // OpenID Connect Core Unmet Authentication Requirements 1.0
+		detail = "The identity provider cannot sign you in the way that this needs."
+	case "":
+	default:
 		detail = "The identity provider did not complete the sign-in: it answered " + code + "."
 	}
 	return l.problem(req, http.StatusForbidden, policy.IdentityNone, page.Denied{
-		Title: "You are not signed in", Detail: detail, Remediation: "Try again, or ask an administrator for access to the identity provider.", StartAgain: whence(req, start),
+		Title: notSignedIn(start), Detail: detail, Remediation: "Try again, or ask an administrator for access to the identity provider.", StartAgain: whence(req, start),
 	})
+}
+
+// notSignedIn is the title of a sign-in that failed. Who wanted to step up still is who they were.
+func notSignedIn(start *edgev1.SignInStart) string {
+	if start.GetNeed() != nil {
+		return "You have not signed in again"
+	}
+	return "You are not signed in"
 }
 
 // notBelieved is for an answer that proves nothing. The page says so much, the log says why.
 func (l *Login) notBelieved(req *exchange.Request, idp *snapshot.IdentityProvider, start *edgev1.SignInStart, bad *badAnswer) *exchange.Reply {
 	l.cfg.Log.Warn("an identity provider's answer is not accepted", "tenant", req.Site.TenantUID, "idp", idp.ID, "decision_id", req.DecisionID(), "err", bad)
 	return l.problem(req, http.StatusForbidden, policy.IdentityBadToken, page.Denied{
-		Title: "You are not signed in", Detail: "The identity provider's answer could not be accepted: " + bad.public,
+		Title: notSignedIn(start), Detail: "The identity provider's answer could not be accepted: " + bad.public,
 		Remediation: "Try again. If it happens again, tell an administrator the decision id.", StartAgain: whence(req, start),
 	})
 }

@@ -23,6 +23,7 @@ func (l *Login) forward(req *exchange.Request, app *snapshot.App, start *edgev1.
 	if app == nil {
 		return redirect(origin + returnPath(start.ReturnPath, pathOptions(req))), nil
 	}
+	start.Need = nil // it is answered; what it was for is decided again where it came from
 	h := &edgev1.HandOff{
 		Jti: make([]byte, 16), Start: start, Session: session.Portable(req.Site, k.Person), AliveAtMs: k.AliveAt.UnixMilli(),
 		ExpireMs: req.Now.Add(handOffLife).UnixMilli(),
@@ -57,7 +58,7 @@ func (l *Login) arrive(ctx context.Context, req *exchange.Request) (*exchange.Re
 	}
 	browser, err := req.Taken.Cookie(name)
 	mine := err == nil && browser != "" && subtle.ConstantTimeCompare(hash(browser), h.Start.BrowserHash) == 1
-	if now.State == session.Live && string(now.Known().Person.Sid) == string(h.Session.Sid) {
+	if have := now.Known().Person; have != nil && string(have.Sid) == string(h.Session.Sid) && have.RaisedMs >= h.Session.RaisedMs {
 		// Another tab was first. Nothing new is made, so nothing has to be proven.
 		if mine {
 			back.Cookies = append(back.Cookies, drop(name))

@@ -33,7 +33,7 @@ func (l *Login) me(ctx context.Context, req *exchange.Request) (*exchange.Reply,
 	now, denial := l.who(ctx, req)
 	if denial != nil {
 		if denial.Outcome == exchange.Authenticates && req.Client == exchange.Navigation {
-			return l.begin(req, denial.Reason, pathMe)
+			return l.begin(req, denial.Reason, pathMe, nil)
 		}
 		return nil, denial
 	}

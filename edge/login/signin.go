@@ -38,11 +38,16 @@ func (l *Login) signIn(ctx context.Context, req *exchange.Request) (*exchange.Re
 		return l.startAgain(req, why), nil
 	}
 
+	if _, _, known := lists(req.Site, start.Need); !known {
+		return l.startAgain(req, "what a rule needed of the sign-in is not known here, or not any more"), nil
+	}
+
 	now, denial := l.peek(ctx, req)
 	if denial != nil {
 		return nil, denial
 	}
-	if now.State == session.Live && !start.OtherAccount && suffices(now.Times(req.Site, nil), req.Site, app, req.Now) {
+	if now.State == session.Live && !start.OtherAccount && suffices(now.Times(req.Site, nil), req.Site, app, req.Now) &&
+		answers(req.Site, start.Need, now.Known().Person, req.Now) {
 		used, denial := l.session(ctx, req) // going on is a use, being asked to sign in is none
 		if denial != nil {
 			return nil, denial
@@ -61,8 +66,11 @@ func (l *Login) signIn(ctx context.Context, req *exchange.Request) (*exchange.Re
 	}
 
 	ways := enabled(req.Site)
+	before := slices.IndexFunc(ways, func(p *snapshot.IdentityProvider) bool { return p.UID == start.GetNeed().GetIdpUid() })
 	var idp *snapshot.IdentityProvider
 	switch {
+	case before >= 0 && !start.OtherAccount:
+		idp = ways[before]
 	case len(ways) == 1:
 		idp = ways[0]
 	case chosen != "":
@@ -187,6 +195,7 @@ func (m *metadata) authorize(idp *snapshot.IdentityProvider, req *exchange.Reque
 	} {
 		q.Set(name, value)
 	}
+	ask(q, req.Site, start.Need, maxAge(idp))
 	if start.OtherAccount {
 		q.Set("prompt", m.selectAccount)
 	}

@@ -64,7 +64,7 @@ func (l *Login) doSignOut(ctx context.Context, req *exchange.Request) (*exchange
 	}
 	cookies := []*http.Cookie{session.Forget(), drop(roundName)}
 	if form.Get("then") == "sign-in" && l.canSignIn(req.Site, policy.IdentityNone) == nil {
-		link, more, err := l.attempt(req, returnPath(form.Get("return"), pathOptions(req)), true)
+		link, more, err := l.attempt(req, returnPath(form.Get("return"), pathOptions(req)), true, nil)
 		if err != nil {
 			return nil, exchange.Unavailable(policy.UnavailableKey, 0, err)
 		}

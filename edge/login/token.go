@@ -46,7 +46,9 @@ func notAcceptable(format string, args ...any) error {
 // expected is what the answer to a code has to fit.
 type expected struct {
 	code, redirectURI, verifier, nonce string
-	maxAge                             time.Duration // 0: not asked for
+	// maxAge is the administrator's for whoever signs in; 0: none. What a rule wants of a step-up is no matter of whether the
+	// answer is to be believed, and is decided by the rule.
+	maxAge time.Duration
 }
 
 // identify trades a code for who the person is.
@@ -99,7 +101,7 @@ func known(code string) string {
 	list := []string{
 		"access_denied", "account_selection_required", "consent_required", "interaction_required", "invalid_client", "invalid_grant",
 		"invalid_request", "invalid_scope", "login_required", "server_error", "temporarily_unavailable", "unauthorized_client",
-		"unsupported_grant_type", "unsupported_response_type",
+		"unmet_authentication_requirements", "unsupported_grant_type", "unsupported_response_type",
 	}
 	if slices.Contains(list, code) {
 		return code
@@ -193,10 +195,12 @@ func times(c claims, maxAge time.Duration, now time.Time) error {
 			return notAcceptable("the ID token is not good yet")
 		}
 	}
-	if maxAge > 0 {
-		if signedIn, ok := c.instant("auth_time"); !ok || now.Sub(signedIn) > maxAge+skew {
-			return notAcceptable("the person authenticated too long ago, or the provider does not say when")
-		}
+	signedIn, ok := c.instant("auth_time")
+	switch {
+	case ok && signedIn.After(now.Add(skew)):
+		return notAcceptable("the person authenticated in the future")
+	case maxAge > 0 && (!ok || now.Sub(signedIn) > maxAge+skew):
+		return notAcceptable("the person authenticated too long ago, or the provider does not say when")
 	}
 	return nil
 }

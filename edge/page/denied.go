@@ -21,6 +21,8 @@ type Denied struct {
 	Principal string
 	// SignIn is a link that begins to sign in; empty for none.
 	SignIn string
+	// SignInAgain is a link that signs in again, for somebody who is signed in and has to do it another way; empty for none.
+	SignInAgain string
 	// OtherAccount is a link that signs in with another account, for somebody who is not signed in; empty for none.
 	OtherAccount string
 	// SwitchAccount and SignOut offer the forms of /.sallyport/sign-out.

@@ -28,7 +28,7 @@ var templates = template.Must(template.New("page").Funcs(template.FuncMap{
 	"style": func() template.CSS { return template.CSS(style) }, //nolint:gosec // ours, from style.css
 	"head":  func(title, tenant string) heading { return heading{title, tenant} },
 	"clock": clock,
-	"plain": plainDuration,
+	"plain": Plain,
 }).Parse(source))
 
 type heading struct{ Title, Tenant string }

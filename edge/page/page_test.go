@@ -25,6 +25,7 @@ func pages(text func(string) string) map[string][]byte {
 		}.HTML(),
 		"sign in first": Denied{Status: 401, Title: text("Please sign in"), SignIn: "/.sallyport/sign-in?return=" + text("/a"), DecisionID: "d_1"}.HTML(),
 		"unavailable":   Denied{Status: 503, Title: "Not available", RetryAfter: 5 * time.Second, Reason: "unavailable.session_store", DecisionID: "d_1"}.HTML(),
+		"step up":       Denied{Status: 401, Title: text("You signed in too long ago for this."), SignInAgain: "/.sallyport/sign-in?return=" + text("/a"), SignOut: true}.HTML(),
 		"not welcome":   Denied{Status: 403, Title: text("Not with this account"), OtherAccount: "/.sallyport/sign-in?start=" + text("x")}.HTML(),
 		"start again":   Denied{Status: 400, Title: "Start again", StartAgain: "https://wiki.acme.test/" + text("a")}.HTML(),
 		"chooser":       Chooser{TenantName: text("Acme"), AppName: text("Wiki"), Providers: []Provider{{text("Demo"), "/.sallyport/sign-in?idp=" + text("demo")}, {"Other", "/x"}}}.HTML(),
@@ -137,7 +138,7 @@ func TestDurationsAreSaidInWords(t *testing.T) {
 		0: "a moment", time.Second: "1 second", 90 * time.Second: "90 seconds", 30 * time.Minute: "30 minutes",
 		time.Hour: "1 hour", 90 * time.Minute: "90 minutes", 12 * time.Hour: "12 hours", 72 * time.Hour: "3 days",
 	} {
-		if got := plainDuration(d); got != want {
+		if got := Plain(d); got != want {
 			t.Errorf("%v: %q, want %q", d, got, want)
 		}
 	}

@@ -13,8 +13,8 @@ func clock(t time.Time) instant {
 	return instant{t.Format(time.RFC3339), t.Format("2 January 2006, 15:04") + " UTC"}
 }
 
-// plainDuration rounds to what a person would say.
-func plainDuration(d time.Duration) string {
+// Plain rounds to what a person would say.
+func Plain(d time.Duration) string {
 	switch {
 	case d <= 0:
 		return "a moment"

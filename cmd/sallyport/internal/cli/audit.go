@@ -24,11 +24,11 @@ type auditCommand struct {
 type filter struct {
 	Changes bool   `help:"Changes of configuration, instead of access to apps."`
 	App     string `placeholder:"ID" help:"Only this app."`
-	Outcome string `placeholder:"OUTCOME" help:"Only ALLOW, DENY, AUTHENTICATE, REFUSED or UNAVAILABLE."`
+	Outcome string `placeholder:"OUTCOME" help:"Only ALLOW, DENY, AUTHENTICATE, STEP_UP, REFUSED or UNAVAILABLE."`
 }
 
 // outcomes are what AccessEvent.decision.outcome can be.
-var outcomes = []string{"", "ALLOW", "DENY", "AUTHENTICATE", "REFUSED", "UNAVAILABLE"}
+var outcomes = []string{"", "ALLOW", "DENY", "AUTHENTICATE", "STEP_UP", "REFUSED", "UNAVAILABLE"}
 
 func (f *filter) check(others ...string) error {
 	if f.Changes && strings.Join(append(others, f.App, f.Outcome), "") != "" {
