@@ -167,11 +167,11 @@ func TestLostReach(t *testing.T) {
 			s.acme.must(t, "ConfigService/Apply", apply(c.before, nil))
 			if c.remove == "" {
 				dry := s.acme.must(t, "ConfigService/Apply", apply(c.after, object{"validate_only": true}))
-				real := s.acme.must(t, "ConfigService/Apply", apply(c.after, nil))
+				applied := s.acme.must(t, "ConfigService/Apply", apply(c.after, nil))
 				if diff := cmp.Diff(c.want, losses(dry.fields)); diff != "" {
 					t.Errorf("dry run (-want +got):\n%s", diff)
 				}
-				if diff := cmp.Diff(c.want, losses(real.fields)); diff != "" {
+				if diff := cmp.Diff(c.want, losses(applied.fields)); diff != "" {
 					t.Errorf("answer (-want +got):\n%s", diff)
 				}
 			} else {
