@@ -28,7 +28,7 @@ func group(id string, members ...string) *controlplane.Resource {
 	return &controlplane.Resource{Kind: controlplane.KindGroup, ID: id, Spec: g}
 }
 
-func naming1(id string, principals ...string) *controlplane.Resource {
+func policyNaming(id string, principals ...string) *controlplane.Resource {
 	return &controlplane.Resource{Kind: controlplane.KindPolicy, ID: id, Spec: &controlplane.Policy{
 		Apps: []string{"app"}, Rules: []controlplane.Rule{{ID: "r", Effect: "EFFECT_ALLOW", Principals: principals, Operations: []string{"read"}}},
 	}}
@@ -62,7 +62,7 @@ func TestWhoIsTold(t *testing.T) {
 		want map[string][]string
 	}{
 		{"a group that nothing names", func() { h.put(group("staff", "Ann@acme.test", "bob@acme.test"), "") }, map[string][]string{}},
-		{"a policy names it", func() { h.put(naming1("p", "group:staff"), "") }, map[string][]string{"ann@acme.test": {"staff"}, "bob@acme.test": {"staff"}}},
+		{"a policy names it", func() { h.put(policyNaming("p", "group:staff"), "") }, map[string][]string{"ann@acme.test": {"staff"}, "bob@acme.test": {"staff"}}},
 		{"somebody comes", func() { h.put(group("staff", "ann@acme.test", "bob@acme.test", "cid@acme.test"), "") }, map[string][]string{"ann@acme.test": {"staff"}, "bob@acme.test": {"staff"}, "cid@acme.test": {"staff"}}},
 		{"somebody goes", func() { h.put(group("staff", "ann@acme.test", "cid@acme.test"), "") }, map[string][]string{"ann@acme.test": {"staff"}, "cid@acme.test": {"staff"}}},
 		{"a group nested in one that matters", func() {
@@ -114,7 +114,7 @@ func TestPeopleFollowed(t *testing.T) {
 						named = append(named, fmt.Sprint("group:g", n))
 					}
 				}
-				h.put(naming1("p", named...), "")
+				h.put(policyNaming("p", named...), "")
 			case there && random.IntN(6) == 0:
 				h.remove(id)
 			default:
@@ -173,7 +173,7 @@ func crowd(t testing.TB, peopleCount, groupsEach int) (a *assembly, v *view, gro
 	}
 	for i, members := range groups {
 		add(group(fmt.Sprintf("group-%04d", i), members...))
-		add(naming1(fmt.Sprintf("policy-%04d", i), fmt.Sprintf("group:group-%04d", i)))
+		add(policyNaming(fmt.Sprintf("policy-%04d", i), fmt.Sprintf("group:group-%04d", i)))
 	}
 	a = newAssembly(encoder(t))
 	s, err := a.apply(rows)

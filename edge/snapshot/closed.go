@@ -26,11 +26,11 @@ func closed(l *lane) (ids map[string]bool, all bool) {
 	bad := newBad(l)
 	for _, r := range l.of("Policy") {
 		m := r.message.(*edgev1.Policy)
-		if len(m.ProtoReflect().GetUnknown()) > 0 || slices.ContainsFunc(m.GetSelector(), misread) {
-			return nil, true
-		}
-		if r.understood && !bad.policy(m) {
+		switch {
+		case r.understood && !bad.policy(m):
 			continue
+		case len(m.ProtoReflect().GetUnknown()) > 0 || slices.ContainsFunc(m.GetSelector(), misread):
+			return nil, true
 		}
 		for _, app := range l.of("App") {
 			if r.form.(*policy.Policy).Reaches(app.form.(*policy.App)) {

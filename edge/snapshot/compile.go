@@ -57,10 +57,7 @@ func compileConfig(prev *config, l *lane) (*config, *Refusal) {
 	if c.claimGroups == nil {
 		c.addClaimGroups(messagesOf[*edgev1.Group](l.of("Group")))
 	}
-	if c.hosts == nil {
-		return c, c.addHosts()
-	}
-	return c, nil
+	return c, c.addHosts(prev)
 }
 
 // addApps closes apps that others close, and leaves those as they are that nobody does.
@@ -90,9 +87,6 @@ func (c *config) keep(prev *config) {
 	if prev == nil {
 		return
 	}
-	if slices.Equal(prev.apps, c.apps) && prev.tenant.GetAuthHost() == c.tenant.GetAuthHost() {
-		c.hosts, c.appByID, c.appByUID = prev.hosts, prev.appByID, prev.appByUID
-	}
 	if same(prev.lane, c.lane, "ServiceAccount") && prev.lane.lineage == c.lane.lineage {
 		c.tokens = prev.tokens
 	}
@@ -101,13 +95,35 @@ func (c *config) keep(prev *config) {
 	}
 }
 
-func (c *config) addHosts() *Refusal {
-	c.hosts = make(map[string]*App, len(c.apps)+1)
-	c.appByID, c.appByUID = make(map[string]*App, len(c.apps)), make(map[string]*App, len(c.apps))
+// addHosts finds apps by host, id and uid. Of apps that are as they were before, what was found is taken over.
+func (c *config) addHosts(prev *config) *Refusal {
+	var gone []*App
+	come := c.apps
+	if prev == nil {
+		c.hosts, c.appByID, c.appByUID = make(map[string]*App, len(c.apps)+1), make(map[string]*App, len(c.apps)), make(map[string]*App, len(c.apps))
+	} else {
+		gone, come = exchanged(prev.apps, c.apps)
+		c.hosts, c.appByID, c.appByUID = prev.hosts, prev.appByID, prev.appByUID
+		if len(gone)+len(come) == 0 && prev.tenant.GetAuthHost() == c.tenant.GetAuthHost() {
+			return nil
+		}
+		c.hosts, c.appByID, c.appByUID = maps.Clone(prev.hosts), maps.Clone(prev.appByID), maps.Clone(prev.appByUID)
+		delete(c.hosts, prev.tenant.GetAuthHost())
+	}
+	for _, a := range gone {
+		delete(c.appByID, a.ID)
+		delete(c.appByUID, a.UID)
+		for _, h := range a.Hosts {
+			delete(c.hosts, h)
+		}
+	}
 	if h := c.tenant.GetAuthHost(); h != "" {
+		if _, taken := c.hosts[h]; taken {
+			return refuse(notCompiling, "host %q is there twice", h)
+		}
 		c.hosts[h] = nil
 	}
-	for _, a := range c.apps {
+	for _, a := range come {
 		c.appByID[a.ID], c.appByUID[a.UID] = a, a
 		for _, h := range a.Hosts {
 			if _, taken := c.hosts[h]; taken {
@@ -117,6 +133,21 @@ func (c *config) addHosts() *Refusal {
 		}
 	}
 	return nil
+}
+
+// exchanged compares two lists that are in order of ids.
+func exchanged(before, after []*App) (gone, come []*App) {
+	for len(before) > 0 || len(after) > 0 {
+		switch {
+		case len(before) > 0 && len(after) > 0 && before[0] == after[0]:
+			before, after = before[1:], after[1:]
+		case len(after) == 0 || len(before) > 0 && before[0].ID <= after[0].ID:
+			gone, before = append(gone, before[0]), before[1:]
+		default:
+			come, after = append(come, after[0]), after[1:]
+		}
+	}
+	return gone, come
 }
 
 // addTokens indexes service tokens. An account that is not understood may be restricted in a way that is not known here:

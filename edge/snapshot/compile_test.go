@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/sallyport-iap/sallyport/edge/policy"
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
 
@@ -62,7 +63,7 @@ func allow(policy, app string, principals ...string) *edgev1.Policy {
 	}}
 }
 
-func rail(id string, selector ...*edgev1.LabelRequirement) *edgev1.Policy {
+func guardRail(id string, selector ...*edgev1.LabelRequirement) *edgev1.Policy {
 	return &edgev1.Policy{Id: id, Selector: selector, Rules: []*edgev1.Rule{{
 		Id: "office", Effect: edgev1.Effect_EFFECT_REQUIRE, Principals: []string{"people"}, Operations: []string{"*"},
 		Conditions: &edgev1.Conditions{SourceCidrs: []string{"10.0.0.0/8"}},
@@ -113,16 +114,16 @@ func TestWhatIsNotUnderstoodCloses(t *testing.T) {
 		"a zone": {[]proto.Message{edited(allow("p", "api", "people"), func(p *edgev1.Policy) {
 			p.Rules[0].Conditions = &edgev1.Conditions{TimeWindows: []*edgev1.TimeWindow{{Start: "08:00", End: "18:00", Zone: "Mars/Olympus"}}}
 		})}, false, []string{"api"}},
-		"a guard-rail's": {[]proto.Message{unknown(rail("g", tier("prod")))}, false, all},
-		"its selector's": {[]proto.Message{rail("g", unknown(tier("prod")))}, false, all},
-		"its unset":      {[]proto.Message{rail("g", &edgev1.LabelRequirement{Key: "tier", Values: []string{"prod"}, Unset: 9})}, false, all},
-		"no unset":       {[]proto.Message{rail("g", &edgev1.LabelRequirement{Key: "tier", Values: []string{"prod"}})}, false, all},
-		"its rule's":     {[]proto.Message{edited(rail("g", tier("prod")), func(p *edgev1.Policy) { p.Rules[0].ProtoReflect().SetUnknown(later) })}, false, []string{"api"}},
-		"its mode":       {[]proto.Message{edited(rail("g", tier("prod")), func(p *edgev1.Policy) { p.Mode = 9 })}, false, []string{"api"}},
-		"its exemption's": {[]proto.Message{edited(rail("g", tier("prod")), func(p *edgev1.Policy) {
+		"a guard-rail's": {[]proto.Message{unknown(guardRail("g", tier("prod")))}, false, all},
+		"its selector's": {[]proto.Message{guardRail("g", unknown(tier("prod")))}, false, all},
+		"its unset":      {[]proto.Message{guardRail("g", &edgev1.LabelRequirement{Key: "tier", Values: []string{"prod"}, Unset: 9})}, false, all},
+		"no unset":       {[]proto.Message{guardRail("g", &edgev1.LabelRequirement{Key: "tier", Values: []string{"prod"}})}, false, all},
+		"its rule's":     {[]proto.Message{edited(guardRail("g", tier("prod")), func(p *edgev1.Policy) { p.Rules[0].ProtoReflect().SetUnknown(later) })}, false, []string{"api"}},
+		"its mode":       {[]proto.Message{edited(guardRail("g", tier("prod")), func(p *edgev1.Policy) { p.Mode = 9 })}, false, []string{"api"}},
+		"its exemption's": {[]proto.Message{edited(guardRail("g", tier("prod")), func(p *edgev1.Policy) {
 			p.Exemptions = []*edgev1.Exemption{unknown(&edgev1.Exemption{Id: "e", Principals: []string{"people"}})}
 		})}, false, []string{"api"}},
-		"it reaches no app":            {[]proto.Message{edited(rail("g", tier("none")), func(p *edgev1.Policy) { p.Rules[0].Effect = 9 })}, false, nil},
+		"it reaches no app":            {[]proto.Message{edited(guardRail("g", tier("none")), func(p *edgev1.Policy) { p.Rules[0].Effect = 9 })}, false, nil},
 		"a role's":                     {[]proto.Message{unknown(&edgev1.Role{Id: "reader", Access: []edgev1.Access{edgev1.Access_ACCESS_READ}}), edited(allow("p", "api", "people"), func(p *edgev1.Policy) { p.Rules[0].Operations, p.Rules[0].Roles = nil, []string{"reader"} })}, false, []string{"api"}},
 		"a role's that a grant names":  {[]proto.Message{unknown(&edgev1.Role{Id: "reader", Access: []edgev1.Access{edgev1.Access_ACCESS_READ}}), &edgev1.Grant{Id: "g", App: "shop", Roles: []string{"reader"}}}, false, []string{"shop"}},
 		"a group's":                    {[]proto.Message{unknown(&edgev1.Group{Id: "staff"}), allow("p", "api", "group:staff")}, false, []string{"api"}},
@@ -131,7 +132,7 @@ func TestWhatIsNotUnderstoodCloses(t *testing.T) {
 			unknown(&edgev1.Group{Id: "night"}), &edgev1.Group{Id: "staff", Members: []*edgev1.GroupMember{{Member: &edgev1.GroupMember_Group{Group: "night"}}}}, allow("p", "api", "group:staff"),
 		}, false, []string{"api"}},
 		"a group's that an expression asks for": {[]proto.Message{unknown(&edgev1.Group{Id: "staff"}), edited(allow("p", "api", "people"), func(p *edgev1.Policy) { p.Rules[0].Expression = `"staff" in principal.groups` })}, false, []string{"api"}},
-		"a group's that an exemption names": {[]proto.Message{unknown(&edgev1.Group{Id: "staff"}), edited(rail("g", tier("prod")), func(p *edgev1.Policy) {
+		"a group's that an exemption names": {[]proto.Message{unknown(&edgev1.Group{Id: "staff"}), edited(guardRail("g", tier("prod")), func(p *edgev1.Policy) {
 			p.Exemptions = []*edgev1.Exemption{{Id: "e", Principals: []string{"group:staff"}}}
 		})}, false, []string{"api"}},
 		"a member's": {[]proto.Message{&edgev1.Group{Id: "staff", Members: []*edgev1.GroupMember{{}}}, allow("p", "api", "group:staff")}, false, []string{"api"}},
@@ -199,7 +200,7 @@ func TestCompilingFromBeforeAndAnewAgree(t *testing.T) {
 		case 2:
 			put = append(put, allow(fmt.Sprint("p", n), fmt.Sprint("app", n), "people", "group:g1"))
 		case 3:
-			put = append(put, rail("rail", tier(fmt.Sprint("t", n))))
+			put = append(put, guardRail("rail", tier(fmt.Sprint("t", n))))
 		case 4:
 			put = append(put, &edgev1.Group{Id: fmt.Sprint("g", n), Members: []*edgev1.GroupMember{{Member: &edgev1.GroupMember_IdpGroup{IdpGroup: &edgev1.IdpGroup{Idp: "demo", Name: fmt.Sprint(random.IntN(3))}}}}})
 		case 5:
@@ -228,8 +229,8 @@ func TestCompilingFromBeforeAndAnewAgree(t *testing.T) {
 			t.Fatalf("step %d: source (-anew +from before):\n%s", step, diff)
 		}
 		for what, pair := range map[string][2][]string{
-			"hosts": {names1(anew.hosts), names1(c.hosts)}, "apps": {names1(anew.appByID), names1(c.appByID)}, "uids": {names1(anew.appByUID), names1(c.appByUID)},
-			"tokens": {names1(anew.tokens), names1(c.tokens)}, "claim groups": {anew.claimGroups["demo"], c.claimGroups["demo"]}, "closed": {anew.closed, c.closed},
+			"hosts": {keysOf(anew.hosts), keysOf(c.hosts)}, "apps": {keysOf(anew.appByID), keysOf(c.appByID)}, "uids": {keysOf(anew.appByUID), keysOf(c.appByUID)},
+			"tokens": {keysOf(anew.tokens), keysOf(c.tokens)}, "claim groups": {anew.claimGroups["demo"], c.claimGroups["demo"]}, "closed": {anew.closed, c.closed},
 		} {
 			if !slices.Equal(pair[0], pair[1]) {
 				t.Fatalf("step %d: %s are %v anew and %v from before", step, what, pair[0], pair[1])
@@ -251,7 +252,72 @@ func bare(resources []*resource) []*edgev1.Resource {
 	return list
 }
 
-func names1[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func keysOf[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// A person is in the groups that a Membership says, from the update on that says it; others are not asked about.
+func TestMembershipsCount(t *testing.T) {
+	t.Parallel()
+	l := laneWith(t, &lane{}, []proto.Message{
+		&edgev1.Tenant{Id: "acme"}, app("api", nil), allow("p", "api", "group:staff"),
+		&edgev1.Group{Id: "staff", Members: []*edgev1.GroupMember{{Member: &edgev1.GroupMember_Group{Group: "night"}}}}, &edgev1.Group{Id: "night"},
+	})
+	c, refusal := compileConfig(nil, l)
+	decide := func() policy.Outcome {
+		t.Helper()
+		if refusal != nil || len(c.closed) > 0 {
+			t.Fatal(refusal, c.closed)
+		}
+		who := c.program.Resolve(policy.Identity{Kind: policy.Person, IDP: "demo", Email: "Ann@acme.test", EmailVerified: true, EmailDomainOwned: true, GroupsComplete: true})
+		return c.program.Decide("api", &policy.Request{Operation: "read", Principal: who}).Outcome
+	}
+	if got := decide(); got != policy.Deny {
+		t.Errorf("before: %s", got)
+	}
+	l = laneWith(t, l, []proto.Message{&edgev1.Membership{User: "ann@acme.test", Groups: []string{"night"}}})
+	if c, refusal = compileConfig(c, l); decide() != policy.Allow {
+		t.Errorf("a member of a nested group: %s", decide())
+	}
+	l = laneWith(t, l, nil, key{"Membership", "ann@acme.test"})
+	if c, refusal = compileConfig(c, l); decide() != policy.Deny {
+		t.Errorf("afterwards: %s", decide())
+	}
+	// As a control plane of before sends it.
+	l = laneWith(t, l, []proto.Message{&edgev1.Group{Id: "night", Members: []*edgev1.GroupMember{{Member: &edgev1.GroupMember_User{User: "ann@acme.test"}}}}})
+	if c, refusal = compileConfig(c, l); decide() != policy.Allow {
+		t.Errorf("inside of the group: %s", decide())
+	}
+}
+
+// One person more in a group, of 100,000 people with 20 groups each.
+func BenchmarkOneMembershipOf100000(b *testing.B) {
+	put := []proto.Message{&edgev1.Tenant{Id: "acme"}, app("api", nil)}
+	for g := range 2000 {
+		id := fmt.Sprintf("group-%04d", g)
+		put = append(put, &edgev1.Group{Id: id}, allow("policy-"+id, "api", "group:"+id))
+	}
+	for p := range 100_000 {
+		m := &edgev1.Membership{User: fmt.Sprintf("person-%06d@acme.test", p)}
+		for g := range 20 {
+			m.Groups = append(m.Groups, fmt.Sprintf("group-%04d", (p/1000*20+g)%2000))
+		}
+		put = append(put, m)
+	}
+	l := laneWith(b, &lane{}, put)
+	c, refusal := compileConfig(nil, l)
+	if refusal != nil || len(c.closed) > 0 {
+		b.Fatal(refusal, c.closed)
+	}
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		n++
+		m := &edgev1.Membership{User: fmt.Sprintf("person-%06d@acme.test", n), Groups: []string{"group-0007", fmt.Sprintf("group-%04d", n%2000)}}
+		l = laneWith(b, l, []proto.Message{m})
+		if c, refusal = compileConfig(c, l); refusal != nil {
+			b.Fatal(refusal)
+		}
+	}
+}
 
 // A change of one app of 10,000 with 10 rules each: what it costs an edge beside the signature.
 func BenchmarkOneAppOf10000(b *testing.B) {

@@ -1,6 +1,8 @@
 package snapshot
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport-iap/sallyport/edge/policy"
@@ -75,6 +77,7 @@ func (d *document) translate() {
 	case *edgev1.Membership:
 		d.form = &policy.Membership{User: m.GetUser(), Groups: m.GetGroups()}
 	case *edgev1.Policy:
+		d.understood = d.understood && !slices.ContainsFunc(m.GetSelector(), misread)
 		d.form = policyOf(m)
 	case *edgev1.Grant:
 		d.form = grantOf(m)
