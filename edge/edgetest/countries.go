@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport-iap/sallyport/edge/facts"
 )
 
-// Countries is a database of networks and the countries that they are in.
+// Countries is a database of networks, none within another, and the countries that they are in.
 func Countries(t testing.TB, networks map[string]string) *facts.Countries {
 	t.Helper()
 	tree, err := mmdbwriter.New(mmdbwriter.Options{

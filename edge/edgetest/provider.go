@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -93,7 +94,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	if refusal, ok := p.says(q)["error"].(string); ok {
 		back = url.Values{"error": {refusal}, "state": {q.Get("state")}, "iss": {p.Issuer}}
 	}
-	http.Redirect(w, r, q.Get("redirect_uri")+"?"+back.Encode(), http.StatusSeeOther)
+	http.Redirect(w, r, q.Get("redirect_uri")+"?"+back.Encode(), http.StatusSeeOther) //nolint:gosec // a test's own client
 }
 
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
@@ -108,9 +109,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	claims := map[string]any{
 		"iss": p.Issuer, "aud": "sallyport", "exp": time.Now().Add(24 * time.Hour).Unix(), "iat": time.Now().Add(-24 * time.Hour).Unix(), "nonce": asked.Get("nonce"),
 	}
-	for name, value := range p.says(asked) {
-		claims[name] = value
-	}
+	maps.Copy(claims, p.says(asked))
 	signer, err := jose.NewSigner(p.key, nil)
 	if err != nil {
 		p.t.Error(err)

@@ -3,10 +3,12 @@ package facts_test
 import (
 	"bytes"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -29,12 +31,12 @@ func database(t testing.TB, records map[string]mmdbtype.DataType) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for cidr, record := range records {
+	for _, cidr := range slices.Sorted(maps.Keys(records)) { // a network within another comes after it
 		_, network, err := net.ParseCIDR(cidr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := tree.Insert(network, record); err != nil {
+		if err := tree.Insert(network, records[cidr]); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -91,12 +91,12 @@ func about(need *edgev1.SignInNeed, who *edgev1.PersonSession) bool {
 // lists are what a need names by keys. ok is false if a list is of a rule that is not known here, or not any more.
 func lists(site *snapshot.Site, need *edgev1.SignInNeed) (acr, amr []string, ok bool) {
 	ok = true
-	find := func(key []byte) (l snapshot.SignInList) {
-		if len(key) > 0 {
-			known := false
-			l, known = site.SignInLists()[string(key)]
-			ok = ok && known
+	find := func(key []byte) snapshot.SignInList {
+		if len(key) == 0 {
+			return snapshot.SignInList{}
 		}
+		l, known := site.SignInLists()[string(key)]
+		ok = ok && known
 		return l
 	}
 	return find(need.GetAcr()).ACR, find(need.GetAmr()).AMR, ok
