@@ -17,9 +17,11 @@ import (
 type block struct {
 	// First the words, of two numbers each: which 64 atoms (upper half) and where
 	// their masks begin (lower half), then those of them that rules name. After
-	// them the masks: for each atom, the rules that name it.
+	// them the masks: for each atom, the rules that name it; then, from same on and
+	// unless that is 0, for each rule those that it speaks for.
 	bits  []uint64
 	words int
+	same  int
 	rules []*rule
 	sets  [effectCount]uint64 // of rules
 }
@@ -62,7 +64,29 @@ func newBlock(rules []*rule) block {
 	for _, a := range atoms {
 		b.bits = append(b.bits, masks[a])
 	}
+	if same := alike(rules); same != nil {
+		b.same = len(b.bits)
+		b.bits = append(b.bits, same...)
+	}
 	return b
+}
+
+// alike returns, for each rule, those after it of its unit that make the same
+// demand: if it decides nothing, nor do those of them that have its effect. Nil if there are none.
+func alike(rules []*rule) []uint64 {
+	var same []uint64
+	for i, r := range rules {
+		for j := i + 1; r.demand > 0 && j < len(rules); j++ {
+			if rules[j].unit != r.unit || rules[j].demand != r.demand {
+				continue
+			}
+			if same == nil {
+				same = make([]uint64, len(rules))
+			}
+			same[i] |= 1 << j
+		}
+	}
+	return same
 }
 
 // find returns, by effect, the rules that have a scope which is not false for a
@@ -95,7 +119,8 @@ func (b *block) find(is []who.Word) (found [effectCount]uint64) {
 
 // candidates goes once through the rules of an operation that [block.find]
 // finds: effect by effect, as the decision procedure does, and in the order in
-// which rules are told.
+// which rules are told. Of rules of a block that are alike in all that the
+// procedure still has to look at, it has the first, which is told for all.
 type candidates struct {
 	atoms []who.Word // of the principal
 	block *block
@@ -111,8 +136,12 @@ func (op *operation) candidates(atoms []who.Word) candidates {
 func (c *candidates) next(e effect) *rule {
 	for {
 		if set := c.found[e]; set != 0 {
+			i := bits.TrailingZeros64(set)
 			c.found[e] &= set - 1
-			return c.block.rules[bits.TrailingZeros64(set)]
+			if c.block.same > 0 {
+				c.found[e] &^= c.block.bits[c.block.same+i]
+			}
+			return c.block.rules[i]
 		}
 		if len(c.more) == 0 || c.block.goesOn(e) {
 			return nil

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -21,6 +22,7 @@ type rule struct {
 	granted    bool        // it is a grant's
 	exemptions []exemption // of a guard-rail
 
+	demand     int8 // which of the unit's demands it makes, or 0
 	unit       *unit
 	src        *Rule
 	principals []who.Atom // in order
@@ -84,7 +86,29 @@ func (c *compiler) rule(u *unit, src *Rule, at problem.Path, missing map[string]
 	}
 	c.checkText(at, "description", src.Description)
 	c.checkText(at, "remediation", src.Remediation)
+	r.demand = u.demand(src)
 	return r
+}
+
+// maxDemands is how many demands of a policy are told apart, so that it takes little time.
+const maxDemands = 8
+
+// demand numbers what rules of a policy require, from 1. Many mostly require the same, and a decision looks at it once
+// ([block.same]). What is nothing, or comes after too many others, has no number: it is looked at each time.
+func (u *unit) demand(src *Rule) int8 {
+	if src.Conditions.None() && src.Expression == "" {
+		return 0
+	}
+	for i, like := range u.demands {
+		if src.Expression == like.Expression && reflect.DeepEqual(src.Conditions, like.Conditions) {
+			return int8(i + 1)
+		}
+	}
+	if len(u.demands) == maxDemands {
+		return 0
+	}
+	u.demands = append(u.demands, src)
+	return int8(len(u.demands))
 }
 
 // scope compiles who does what.

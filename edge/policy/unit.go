@@ -16,6 +16,7 @@ type unit struct {
 	grant      *Grant      // nil for a policy
 	rules      []*rule     // in order of ids
 	exemptions []exemption // in order of ids
+	demands    []*Rule     // the first rules of those that make different demands
 
 	needs    []problem.Place // what it names
 	dangling bool            // it names what does not exist

@@ -36,6 +36,7 @@ type Facts struct {
 	Who     *who.Principal
 	Lender  *Lender // of what expressions are evaluated on
 	until   time.Time
+	address address // SourceIP, once a network was looked at
 }
 
 // Stranger says whether nobody knows who asks.

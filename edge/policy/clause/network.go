@@ -26,6 +26,17 @@ type span struct{ first, last key }
 // key is an address as a number.
 type key struct{ high, low uint64 }
 
+// address is an address as networks are searched for it. The zero value is none that is searched for twice: it is made again.
+type address struct {
+	key
+	v4 bool
+}
+
+func addressOf(a netip.Addr) address {
+	a = normalAddress(a)
+	return address{keyOf(a), a.Is4()}
+}
+
 func keyOf(a netip.Addr) key {
 	bytes := a.As16()
 	return key{binary.BigEndian.Uint64(bytes[:8]), binary.BigEndian.Uint64(bytes[8:])}
@@ -39,15 +50,18 @@ func (c *network) eval(f *Facts) truth.Value {
 	if !f.SourceIP.IsValid() {
 		return truth.Unknown
 	}
-	return truth.Of(c.contains(normalAddress(f.SourceIP)))
+	if f.address == (address{}) {
+		f.address = addressOf(f.SourceIP)
+	}
+	return truth.Of(c.contains(f.address))
 }
 
-func (c *network) contains(a netip.Addr) bool {
+func (c *network) contains(a address) bool {
 	list := c.v6
-	if a.Is4() {
+	if a.v4 {
 		list = c.v4
 	}
-	k := keyOf(a)
+	k := a.key
 	from, to := 0, len(list) // the ranges before from begin at k or before it, those from to on after it
 	for from < to {
 		if middle := (from + to) / 2; list[middle].first.compare(k) <= 0 {

@@ -166,6 +166,11 @@ func (d Dice) policy(id string) *Policy {
 	for r := range 1 + d(4) {
 		p.Rules = append(p.Rules, d.Rule(fmt.Sprintf("r%d", r), pick(d, effects)))
 	}
+	if last := len(p.Rules) - 1; last > 0 && d.one(4) { // many rules require the same
+		if like := &p.Rules[0]; p.Rules[last].Effect != "REQUIRE" || like.Effect == "REQUIRE" {
+			p.Rules[last].Conditions, p.Rules[last].Expression = like.Conditions, like.Expression
+		}
+	}
 	return p
 }
 
