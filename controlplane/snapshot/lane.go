@@ -14,7 +14,7 @@ import (
 )
 
 // compressFrom is the size of a resource set from which compressing it pays.
-const compressFrom = 8 << 10
+const compressFrom = 1 << 10
 
 // maxRemovals bounds the memory of removals; an edge that is behind the oldest of them is sent everything.
 const maxRemovals = 10_000
