@@ -6,7 +6,6 @@ package policy
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
@@ -60,32 +59,41 @@ func CheckApp(app *controlplane.App) []controlplane.Violation {
 // Check says what is wrong with a policy by itself. What it means together with others, [Site.Findings] tells.
 func Check(spec *controlplane.Policy) []controlplane.Violation {
 	var violations []controlplane.Violation
+	refuse := func(rule int, field, format string, args ...any) {
+		violations = append(violations, controlplane.Violation{
+			Field: fmt.Sprintf("rules[%d].%s", rule, field), Reason: controlplane.ReasonFieldInvalid, Description: fmt.Sprintf(format, args...),
+		})
+	}
 	for i, r := range spec.Rules {
-		var fields []string
 		if r.Conditions != nil && r.Conditions.Device != nil {
-			fields = append(fields, "conditions.device")
+			refuse(i, "conditions.device", "nothing reports yet what a device is, so nobody could meet this: leave it out for now")
 		}
-		if readsDevice(r.Expression) {
-			fields = append(fields, "expression")
-		}
-		for _, field := range fields {
-			violations = append(violations, controlplane.Violation{
-				Field: fmt.Sprintf("rules[%d].%s", i, field), Reason: controlplane.ReasonFieldInvalid,
-				Description: "nothing reports yet what a device is, so nobody could meet this: leave it out for now",
-			})
+		if fact, at, ok := readsDevice(r.Expression); ok {
+			refuse(i, "expression", "line %d, column %d: nothing reports yet what a device is, so %s is always unknown: leave it out for now", at.Line, at.Column, fact)
 		}
 	}
 	return violations
 }
 
-func readsDevice(source string) bool {
+// readsDevice says which fact about devices an expression names first, and where. Of one that is faulty all is told later.
+func readsDevice(source string) (fact string, at expression.Place, ok bool) {
 	if !strings.Contains(source, "device") {
-		return false
+		return "", at, false
 	}
 	compiled, issues := expression.Compile(source)
-	return len(issues) == 0 && slices.ContainsFunc(compiled.Reads(), func(f expression.Field) bool {
-		return strings.HasPrefix(f.String(), "device.")
-	})
+	if len(issues) > 0 {
+		return "", at, false
+	}
+	for _, f := range compiled.Reads() {
+		place, named := compiled.Place(f)
+		if !named || !strings.HasPrefix(f.String(), "device.") {
+			continue
+		}
+		if !ok || place.Line < at.Line || place.Line == at.Line && place.Column < at.Column {
+			fact, at, ok = f.String(), place, true
+		}
+	}
+	return fact, at, ok
 }
 
 // CheckHost says what is wrong with a host name in the given field. What is stored is what is compared with requests, so

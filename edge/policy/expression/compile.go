@@ -21,6 +21,7 @@ type Expression struct {
 	source  string
 	groups  []string
 	reads   []Field
+	places  map[Field]Place
 	cost    uint64
 	closure truthFunc   // or nil
 	program cel.Program // if there is no closure
@@ -28,7 +29,7 @@ type Expression struct {
 
 // Compile parses and checks an expression. With any issue there is no Expression.
 func Compile(source string) (*Expression, []Issue) {
-	checked, env, issues := check(source)
+	checked, env, places, issues := check(source)
 	if len(issues) > 0 {
 		return nil, issues
 	}
@@ -37,7 +38,7 @@ func Compile(source string) (*Expression, []Issue) {
 	if len(rules.issues) > 0 {
 		return nil, rules.issues
 	}
-	e := &Expression{source: source, groups: rules.groups, reads: rules.reads}
+	e := &Expression{source: source, groups: rules.groups, reads: rules.reads, places: places}
 	estimate, err := env.EstimateCost(checked, sizes{})
 	if err != nil {
 		return nil, []Issue{{Message: err.Error()}}
@@ -72,6 +73,15 @@ func (e *Expression) Groups() []string { return slices.Clone(e.groups) }
 // Reads returns the fields that the expression names, in order.
 func (e *Expression) Reads() []Field { return slices.Clone(e.reads) }
 
+// Place is where something stands in an expression.
+type Place struct{ Line, Column int } // from 1, the column in characters
+
+// Place returns where the expression first names a field that it reads.
+func (e *Expression) Place(f Field) (Place, bool) {
+	p, ok := e.places[f]
+	return p, ok
+}
+
 // UsesTime says whether the value may change without any other fact changing.
 func (e *Expression) UsesTime() bool { return slices.Contains(e.reads, Now) }
 
@@ -82,35 +92,36 @@ func (e *Expression) Cost() uint64 { return e.cost }
 func (e *Expression) String() string { return e.source }
 
 // check parses and type-checks. Each step is bounded by the ones before.
-func check(source string) (*cel.Ast, *cel.Env, []Issue) {
+func check(source string) (*cel.Ast, *cel.Env, map[Field]Place, []Issue) {
 	switch n := len(source); {
 	case n > MaxSource:
-		return nil, nil, []Issue{{Message: fmt.Sprintf("it has %d bytes, and %d is the limit", n, MaxSource)}}
+		return nil, nil, nil, []Issue{{Message: fmt.Sprintf("it has %d bytes, and %d is the limit", n, MaxSource)}}
 	case strings.TrimSpace(source) == "":
-		return nil, nil, []Issue{{Message: "it is empty"}}
+		return nil, nil, nil, []Issue{{Message: "it is empty"}}
 	case !utf8.ValidString(source):
-		return nil, nil, []Issue{{Message: "it is not UTF-8"}}
+		return nil, nil, nil, []Issue{{Message: "it is not UTF-8"}}
 	}
 	env, err := environment()
 	if err != nil {
-		return nil, nil, []Issue{{Message: err.Error()}}
+		return nil, nil, nil, []Issue{{Message: err.Error()}}
 	}
 	parsed, found := env.Parse(source)
 	if found.Err() != nil {
-		return nil, nil, celIssues(found, nil)
+		return nil, nil, nil, celIssues(found, nil)
 	}
-	if issues := checkNames(parsed.NativeRep()); len(issues) > 0 {
-		return nil, nil, issues
+	names := checkNames(parsed.NativeRep())
+	if len(names.issues) > 0 {
+		return nil, nil, nil, names.issues
 	}
 	root := parsed.NativeRep().Expr()
 	checked, found := env.Check(parsed)
 	if found.Err() != nil {
-		return nil, nil, celIssues(found, root)
+		return nil, nil, nil, celIssues(found, root)
 	}
 	if got := checked.OutputType(); !got.IsExactType(cel.BoolType) {
 		r := report{info: checked.NativeRep().SourceInfo()}
 		r.at(root, "", "it is of type %s; a rule needs true or false", cel.FormatCELType(got))
-		return nil, nil, r.issues
+		return nil, nil, nil, r.issues
 	}
-	return checked, env, nil
+	return checked, env, names.places, nil
 }

@@ -187,6 +187,26 @@ func TestExpression(t *testing.T) {
 	}
 }
 
+func TestPlace(t *testing.T) {
+	t.Parallel()
+	for source, want := range map[string]Place{
+		`device.managed`:                              {1, 1},
+		`true && device.managed`:                      {1, 9},
+		"true &&\n  !device.managed":                  {2, 4},
+		`"ü" == "ü" && (device.managed)`:              {1, 16},
+		`["a"].exists(a, a == "b" || device.managed)`: {1, 29},
+		`device . managed || device.managed`:          {1, 1},
+		"device.`managed`":                            {1, 1},
+	} {
+		if got, ok := compile(t, source).Place(DeviceManaged); !ok || got != want {
+			t.Errorf("%s: %v %v, want %v", source, got, ok, want)
+		}
+	}
+	if _, ok := compile(t, `true`).Place(DeviceManaged); ok {
+		t.Error("a field that is not named has a place")
+	}
+}
+
 func TestVariables(t *testing.T) {
 	t.Parallel()
 	all := Variables()

@@ -128,7 +128,7 @@ func costIsBounded(t *testing.T, choices []byte) {
 	if e == nil {
 		return
 	}
-	checked, env, _ := check(e.String())
+	checked, env, _, _ := check(e.String())
 	program, err := env.Program(checked, cel.EvalOptions(cel.OptOptimize), cel.CostTracking(nil))
 	if err != nil {
 		t.Fatal(err)

@@ -10,13 +10,16 @@ import (
 
 // checkNames finds names that the environment does not have. cel-go finds them
 // too, but reports `principal.emial` as "undeclared reference to 'principal'".
-func checkNames(parsed *ast.AST) []Issue {
-	n := names{report: report{info: parsed.SourceInfo()}}
+func checkNames(parsed *ast.AST) *names {
+	n := &names{report: report{info: parsed.SourceInfo()}, places: map[Field]Place{}}
 	n.walk(parsed.Expr(), nil)
-	return n.issues
+	return n
 }
 
-type names struct{ report }
+type names struct {
+	report
+	places map[Field]Place
+}
 
 // walk descends; scope is what macros around have named.
 func (n *names) walk(e ast.Expr, scope []string) {
@@ -121,7 +124,8 @@ func (n *names) reference(e ast.Expr, scope []string) {
 		return
 	}
 	path = name + path
-	if _, ok := fieldByName[path]; ok {
+	if f, ok := fieldByName[path]; ok {
+		n.found(f, root)
 		return
 	}
 	var all, within []string
@@ -144,6 +148,15 @@ func (n *names) reference(e ast.Expr, scope []string) {
 		hint = "facts are of " + strings.Join(roots(), ", ")
 	}
 	n.at(root, hint, "there is no fact %.64q", path)
+}
+
+// found notes where a field stands first. A walk may come to a later place before.
+func (n *names) found(f Field, e ast.Expr) {
+	at := n.info.GetStartLocation(e.ID())
+	here := Place{at.Line(), at.Column() + 1}
+	if first, ok := n.places[f]; !ok || here.Line < first.Line || here.Line == first.Line && here.Column < first.Column {
+		n.places[f] = here
+	}
 }
 
 // roots returns the first parts of the variables' names.

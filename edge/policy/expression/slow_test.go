@@ -9,7 +9,7 @@ import (
 // slow compiles an expression for cel-go, whether or not there is a closure.
 func slow(t testing.TB, source string) cel.Program {
 	t.Helper()
-	checked, env, issues := check(source)
+	checked, env, _, issues := check(source)
 	if issues != nil {
 		t.Fatalf("%s: %v", source, issues)
 	}
