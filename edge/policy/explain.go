@@ -19,6 +19,7 @@ type Explanation struct {
 	Shadow    []Shadowed
 
 	facts *facts
+	ruled int // the step that decided; 0: no rule was looked at
 }
 
 // RuleVerdict is what a rule of the app came to.
@@ -36,6 +37,7 @@ type RuleVerdict struct {
 	// Counts says whether the rule takes part: an ALLOW that allows, a DENY that
 	// refuses, a REQUIRE that fails.
 	Counts    bool
+	Prospect  Truth           // whether it does once everything is known, and a person has signed in as it wants: see [Program.Outlook]
 	Decisive  bool            // it is the rule that the decision reports
 	Exemption string          // by which the principal is, or may be, exempt
 	Clauses   []ClauseVerdict // in order of fields
@@ -56,8 +58,7 @@ func (p *Program) Explain(appID string, r *Request) *Explanation {
 	f := new(p.facts(appID, r))
 	e := &Explanation{Who: f.Who.String(), App: appID, Operation: r.Operation, Groups: f.Who.Groups(), facts: f}
 	a, _ := p.apps.Get(appID)
-	var step int
-	e.Decision, step = a.decide(f)
+	e.Decision, e.ruled = a.decide(f)
 	e.Shadow = p.Shadow(appID, r, nil)
 	if a != nil {
 		for _, u := range a.units {
@@ -66,7 +67,7 @@ func (p *Program) Explain(appID string, r *Request) *Explanation {
 			}
 		}
 	}
-	e.Steps = e.steps(step)
+	e.Steps = e.steps(e.ruled)
 	return e
 }
 
@@ -88,7 +89,8 @@ func (e *Explanation) verdict(a *app, r *rule) RuleVerdict {
 		v.Clauses = append(v.Clauses, c)
 	}
 	add(&v.Scope, e.principalsClause(r))
-	add(&v.Scope, e.operationsClause(a, r))
+	operation := e.operationsClause(a, r)
+	add(&v.Scope, operation)
 	if c, id, ok := e.exemptionClause(r); ok {
 		v.Exemption = id
 		add(&v.Scope, c)
@@ -107,6 +109,10 @@ func (e *Explanation) verdict(a *app, r *rule) RuleVerdict {
 		v.Counts = both != False
 	case RequireEffect:
 		v.Counts = v.Scope != False && v.Requirement != True
+	}
+	v.Prospect = False
+	if operation.Truth == True {
+		v.Prospect = r.prospect(e.facts)
 	}
 	v.Decisive = v.Mode == Enforced && v.Policy == e.Policy && v.Rule == e.Rule && v.Grant == e.Grant && e.Policy+e.Grant != ""
 	return v

@@ -14,10 +14,10 @@ type country struct {
 }
 
 func (c *country) eval(f *Facts) truth.Value {
-	if f.Country == "" {
-		if c.unknown {
-			return truth.True
-		}
+	switch {
+	case f.Country == "" && c.unknown:
+		return truth.True
+	case f.Country == "", f.Country == AnyCountry:
 		return truth.Unknown
 	}
 	_, found := slices.BinarySearch(c.codes, f.Country)
@@ -35,7 +35,7 @@ func (c *country) Wanted() string {
 }
 
 func (*country) Seen(f *Facts) string {
-	if f.Country == "" {
+	if f.Country == "" || f.Country == AnyCountry {
 		return "an unknown country"
 	}
 	return "the country " + f.Country

@@ -68,7 +68,7 @@ func (r *expressionFacts) Text(field expression.Field) (string, bool) {
 	case expression.RequestOperation:
 		return r.Operation, true
 	case expression.SourceCountry:
-		return r.Country, r.Country != ""
+		return r.Country, r.Country != "" && r.Country != AnyCountry
 	}
 	return "", false
 }

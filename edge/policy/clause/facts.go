@@ -16,10 +16,15 @@ type Request struct {
 	Host      string
 	Path      string
 	SourceIP  netip.Addr
-	Country   string // of SourceIP: ISO 3166-1 alpha-2, upper case
+	Country   string // of SourceIP: ISO 3166-1 alpha-2, upper case; or AnyCountry
 	Device    *Device
 	Now       time.Time
+	NotBefore time.Time // if Now is unknown: it is no earlier
 }
+
+// AnyCountry is the country of a request that may come from anywhere. It is less
+// than "", which is an address whose country nobody knows: rules can name that.
+const AnyCountry = "*"
 
 // Device is what was reported of the device that a request comes from.
 type Device struct {
@@ -55,6 +60,9 @@ func (f *Facts) Until() time.Time { return f.until }
 // Before says whether it is before an instant.
 func (f *Facts) Before(at time.Time) truth.Value {
 	if f.Now.IsZero() {
+		if !f.NotBefore.IsZero() && !f.NotBefore.Before(at) {
+			return truth.False
+		}
 		return truth.Unknown
 	}
 	f.changes(at)
