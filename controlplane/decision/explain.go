@@ -2,9 +2,11 @@ package decision
 
 import (
 	"context"
+	"errors"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 	engine "github.com/sallyport-iap/sallyport/edge/policy"
 )
@@ -12,33 +14,41 @@ import (
 // Answer is a decision, and why.
 type Answer struct {
 	*engine.Explanation                    // nil if no rule was asked
-	Refusal             *Refusal           // why none was
+	Before              *engine.Decision   // what is answered instead
+	Detail              string             // why, in words
 	Event               *store.AccessEvent // that was explained, if it was one
 	Revision            controlplane.Revision
 	Notes               []string
 }
 
-// Refusal is why a request comes as far as no rule.
-type Refusal struct {
-	Reason engine.Reason
-	Detail string
-}
-
 // Explain answers a question by the policy that is there, or by a draft, if there is one.
-func (s *Service) Explain(ctx context.Context, caller *controlplane.Caller, scope controlplane.Scope, draft *changeset.Set, q *Question) (*Answer, error) {
+func (s *Service) Explain(ctx context.Context, caller *controlplane.Caller, scope controlplane.Scope, draft *changeset.Set, q *policy.Question) (*Answer, error) {
 	site, revision, err := s.site(ctx, caller, scope, draft)
 	if err != nil {
 		return nil, err
 	}
-	a, err := q.read(site, s.Now())
-	if err != nil {
-		return nil, err
+	if q.Time.IsZero() {
+		q.Time = s.Now()
 	}
-	answer := &Answer{Refusal: a.refusal, Revision: revision, Notes: a.notes}
-	if a.refusal == nil {
-		answer.Explanation = site.Program.Explain(a.app, &a.Request)
+	a, err := site.Ask(q)
+	if err != nil {
+		return nil, placed(err, "question")
+	}
+	answer := &Answer{Before: a.Before, Detail: a.Detail, Revision: revision, Notes: a.Notes}
+	if a.Before == nil {
+		answer.Explanation = site.Program.Explain(a.App, &a.Request)
 	}
 	return answer, nil
+}
+
+// placed says of a question that cannot be asked which field of a request is at fault.
+func placed(err error, field string) error {
+	if wrong, ok := errors.AsType[*policy.QuestionError](err); ok {
+		violation := wrong.Violation
+		violation.Field = field + "." + wrong.Field
+		return controlplane.InvalidFields(violation)
+	}
+	return err
 }
 
 // Title is the reason as a sentence.
@@ -50,8 +60,8 @@ func (a *Answer) Title() string {
 
 func (a *Answer) reason() engine.Reason {
 	switch {
-	case a.Refusal != nil:
-		return a.Refusal.Reason
+	case a.Before != nil:
+		return a.Before.Reason
 	case a.Explanation != nil:
 		return a.Reason
 	default:

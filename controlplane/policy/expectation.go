@@ -1,10 +1,12 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/edge/policy"
@@ -37,7 +39,7 @@ func (s *Site) Run() []TestResult {
 func (s *Site) RunOne(r *controlplane.Resource) TestResult {
 	result := TestResult{Test: r.ID}
 	test := r.Spec.(*controlplane.PolicyTest)
-	q, err := s.Question(test.Principal, test.Request)
+	q, err := s.Ask(s.questionOf(test))
 	if err != nil {
 		result.Explanation = err.Error()
 		return result
@@ -64,11 +66,37 @@ func (s *Site) RunOne(r *controlplane.Resource) TestResult {
 	return result
 }
 
+// questionOf is what a test asks. It says all there is to know of who asks; a time that it does not say is unknown.
+func (s *Site) questionOf(test *controlplane.PolicyTest) *Question {
+	what := test.Request
+	q := &Question{
+		App: what.App, Host: what.Host, Method: what.Method, Path: cmp.Or(what.Path, "/"), SourceIP: what.SourceIP, Country: what.Country,
+		Time: instant(what.Time),
+	}
+	if app, ok := s.App(what.App); ok && len(app.Spec.Hosts) > 0 {
+		q.Host = app.Spec.Hosts[0]
+	}
+	who := test.Principal
+	if who == nil {
+		return q
+	}
+	q.Who.ServiceAccount = who.ServiceAccount
+	if user := who.User; user != nil {
+		q.Who.Person = &Person{
+			Provider: user.IDP, Email: user.Email, EmailVerified: true, Groups: user.ClaimGroups, GroupsComplete: true, ACR: user.ACR, AMR: user.AMR,
+		}
+		if user.AuthAge != nil && !q.Time.IsZero() {
+			q.Who.Person.AuthTime = q.Time.Add(-time.Duration(*user.AuthAge))
+		}
+	}
+	return q
+}
+
 // whyLines bounds an explanation: the whole of it is for who asks about that one request.
 const whyLines = 12
 
 // why is how a decision came about, in lines: the steps, and what each rule lacked or, of the one that decided, had.
-func (s *Site) why(q *Question, d policy.Decision) string {
+func (s *Site) why(q *Asked, d policy.Decision) string {
 	if q.Before != nil {
 		return fmt.Sprintf("\n%s, before any rule is asked.", d.Reason)
 	}

@@ -1,8 +1,10 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -11,115 +13,145 @@ import (
 	"github.com/sallyport-iap/sallyport/edge/route"
 )
 
-// Question is a request as edges ask the program about it.
+// Question is a request that somebody might make. A fact that is left out is unknown.
 type Question struct {
-	App     string
-	Request policy.Request
-	// Before is what an edge answers before it asks: the address is no request's, or the credential no longer good.
-	Before *policy.Decision
+	App       string // or Host
+	Operation string // or Method and Path
+	Method    string
+	Host      string
+	Path      string // as a client sends it
+	SourceIP  string
+	Country   string
+	Time      time.Time
+	Who       Principal
 }
 
-// Question finds the app and the operation that a request is, as an edge does, and who makes it. What is not said is
-// unknown. The error is for whoever wrote the request.
-func (s *Site) Question(who *controlplane.TestPrincipal, what *controlplane.TestRequest) (*Question, error) {
-	app, host, err := s.target(what)
-	if err != nil {
-		return nil, err
-	}
-	q := &Question{App: app.ID, Request: policy.Request{
-		Method: orDefault(what.Method, "GET"), Host: host, Country: what.Country, Now: instant(what.Time),
-	}}
-	if what.SourceIP != "" {
-		if q.Request.SourceIP, err = netip.ParseAddr(what.SourceIP); err != nil {
-			return nil, fmt.Errorf("%q is not an address", what.SourceIP)
+// Asked is a question as the evaluator takes it.
+type Asked struct {
+	App     string
+	Request policy.Request
+	// Before is what an edge answers before it asks the evaluator: the address is no request's, or the credential is no
+	// longer good. Detail says why, in words.
+	Before *policy.Decision
+	Detail string
+	Notes  []string // what the answer cannot say
+}
+
+// QuestionError is a question that cannot be asked, and the field that is at fault.
+type QuestionError struct {
+	Field string
+	controlplane.Violation
+}
+
+func (e *QuestionError) Error() string { return e.Description }
+
+// Ask finds the app and the operation that a request is, as an edge does, and who makes it. The error is a
+// *[QuestionError], for whoever wrote the question.
+func (s *Site) Ask(q *Question) (*Asked, error) {
+	a := &Asked{Request: policy.Request{Method: q.Method, Host: q.Host, Country: q.Country, Now: q.Time}}
+	if q.SourceIP != "" {
+		ip, err := netip.ParseAddr(q.SourceIP)
+		if err != nil {
+			return nil, invalid("source_ip", "%q is not an address", q.SourceIP)
 		}
+		a.Request.SourceIP = ip.Unmap()
 	}
-	path, err := app.canonical(orDefault(what.Path, "/"))
-	if refusal, ok := errors.AsType[*route.Refusal](err); ok {
-		q.Before = &policy.Decision{Outcome: policy.Deny, Reason: policy.Reason(refusal.Reason)}
-		return q, nil
-	}
-	if route.Reserved(path) {
-		return nil, fmt.Errorf("%s is a path of Sallyport's own, which no policy bears on", path.Match)
-	}
-	q.Request.Path = path.Match
-	q.Request.Operation, _ = app.table().Operation(host, q.Request.Method, path)
-	identity, disabled, err := s.identity(who, q.Request.Now)
+	app, err := s.askedApp(q)
 	if err != nil {
 		return nil, err
 	}
-	if disabled {
-		q.Before = &policy.Decision{Outcome: policy.Authenticate, Reason: policy.IdentityDisabled}
+	a.App = app.ID
+	if a.Request.Host == "" && len(app.Spec.Hosts) == 1 {
+		a.Request.Host = app.Spec.Hosts[0]
 	}
-	q.Request.Principal = s.Program.Resolve(identity)
-	return q, nil
+	if err := a.findOperation(app, q); err != nil {
+		return nil, err
+	}
+	who, err := s.identify(&q.Who, a)
+	if err != nil {
+		return nil, err
+	}
+	a.Request.Principal = s.Program.Resolve(who)
+	return a, nil
 }
 
 // Decide answers a question as an edge does.
-func (s *Site) Decide(q *Question) policy.Decision {
-	if q.Before != nil {
-		return *q.Before
+func (s *Site) Decide(a *Asked) policy.Decision {
+	if a.Before != nil {
+		return *a.Before
 	}
-	return s.Program.Decide(q.App, &q.Request)
+	return s.Program.Decide(a.App, &a.Request)
 }
 
-func (s *Site) target(what *controlplane.TestRequest) (app *App, host string, err error) {
-	if what.App == "" {
-		host, err := route.Hostname(what.Host)
-		if err != nil {
-			return nil, "", fmt.Errorf("%q is not a host name", what.Host)
+func (s *Site) askedApp(q *Question) (*App, error) {
+	if q.Host == "" {
+		if q.App == "" {
+			return nil, invalid("app", "say an app or a host")
 		}
-		if app, ok := s.Host(host); ok {
-			return app, host, nil
+		app, ok := s.App(q.App)
+		if !ok {
+			return nil, missing("app", q.App, s.Apps(), "app %q does not exist")
 		}
-		return nil, "", fmt.Errorf("no app has the host %q", what.Host)
+		return app, nil
 	}
-	app, ok := s.App(what.App)
-	if !ok {
-		return nil, "", fmt.Errorf("there is no app %q", what.App)
+	host, err := route.Hostname(q.Host)
+	if err != nil {
+		return nil, invalid("host", "%q is not a host name", q.Host)
 	}
-	if len(app.Spec.Hosts) > 0 {
-		host = app.Spec.Hosts[0]
-	}
-	return app, host, nil
-}
-
-// identity is what an edge would know of somebody. Who is signed in at a provider that is disabled, or is a service
-// account that is, has a credential that is no longer good.
-func (s *Site) identity(who *controlplane.TestPrincipal, now time.Time) (id policy.Identity, disabled bool, err error) {
+	app, ok := s.Host(host)
 	switch {
-	case who == nil:
-	case who.User != nil:
-		return s.person(who.User, now)
-	case who.ServiceAccount != "":
-		r := s.Resource(controlplane.KindServiceAccount, who.ServiceAccount)
-		if r == nil {
-			return id, false, fmt.Errorf("there is no service account %q", who.ServiceAccount)
+	case !ok:
+		return nil, invalid("host", "no app has the host %q", host)
+	case q.App != "" && q.App != app.ID:
+		return nil, invalid("host", "%q is a host of the app %q", host, app.ID)
+	}
+	return app, nil
+}
+
+func (a *Asked) findOperation(app *App, q *Question) error {
+	if q.Path == "" {
+		if q.Operation == "" {
+			return invalid("operation", "say an operation or a path")
 		}
-		subject := "serviceAccount:" + r.ID
-		return policy.Identity{Kind: policy.Machine, ServiceAccount: r.ID, Subject: subject}, r.Spec.(*controlplane.ServiceAccount).Disabled, nil
+		a.Request.Operation = q.Operation
+		if !app.Has(q.Operation) {
+			return missing("operation", q.Operation, app.Operations(), "the app has no operation %q")
+		}
+		return nil
 	}
-	return id, false, nil
+	a.Request.Method = cmp.Or(q.Method, http.MethodGet)
+	if a.Request.Host == "" && len(app.Spec.Hosts) > 0 {
+		return invalid("host", "app %q has several hosts: say which", app.ID)
+	}
+	path, err := app.canonical(q.Path)
+	if refused, ok := errors.AsType[*route.Refusal](err); ok {
+		a.Before, a.Detail = &policy.Decision{Outcome: policy.Deny, Reason: policy.Reason(refused.Reason)}, refused.Detail
+		return nil
+	}
+	if route.Reserved(path) {
+		return invalid("path", "%s is a path of Sallyport's own, which no policy bears on", path.Match)
+	}
+	operation, _ := app.table().Operation(a.Request.Host, a.Request.Method, path)
+	if q.Operation != "" && q.Operation != operation {
+		return invalid("operation", "%s %s is the operation %q", a.Request.Method, q.Path, operation)
+	}
+	a.Request.Operation, a.Request.Path = operation, path.Match
+	if _, routed := app.table().Route(path); !routed {
+		a.note("No route of the app leads anywhere from this path: who is allowed gets 404 route.none.")
+	}
+	return nil
 }
 
-func (s *Site) person(user *controlplane.TestUser, now time.Time) (id policy.Identity, disabled bool, err error) {
-	provider, ok := s.Provider(user.IDP)
-	if !ok {
-		return id, false, fmt.Errorf("there is no identity provider %q", user.IDP)
-	}
-	id = policy.Identity{
-		Kind: policy.Person, IDP: user.IDP, Email: user.Email, EmailVerified: true, EmailDomainOwned: s.Owns(user.IDP, user.Email),
-		Groups: user.ClaimGroups, GroupsComplete: true, ACR: user.ACR, AMR: user.AMR,
-	}
-	if user.AuthAge != nil && !now.IsZero() {
-		id.AuthTime = now.Add(-time.Duration(*user.AuthAge))
-	}
-	return id, provider.Disabled, nil
+func (a *Asked) note(format string, args ...any) {
+	a.Notes = append(a.Notes, fmt.Sprintf(format, args...))
 }
 
-func orDefault(s, fallback string) string {
-	if s == "" {
-		return fallback
-	}
-	return s
+func invalid(field, format string, args ...any) error {
+	return &QuestionError{field, controlplane.Violation{Reason: controlplane.ReasonFieldInvalid, Description: fmt.Sprintf(format, args...)}}
+}
+
+func missing(field, id string, known []string, format string) error {
+	return &QuestionError{field, controlplane.Violation{
+		Reason: controlplane.ReasonReferenceNotFound, Suggestion: controlplane.Nearest(id, known), Description: fmt.Sprintf(format, id),
+	}}
 }

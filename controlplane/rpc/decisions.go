@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
 	"github.com/sallyport-iap/sallyport/controlplane/decision"
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	v1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 )
 
@@ -79,10 +80,10 @@ func (a *api) draft(scope controlplane.Scope, resources []*anypb.Any) (*changese
 	return &changeset.Set{Scope: scope, Items: items}, nil
 }
 
-func question(q *v1.DecisionQuestion) *decision.Question {
-	asked := &decision.Question{
+func question(q *v1.DecisionQuestion) *policy.Question {
+	asked := &policy.Question{
 		App: q.GetApp(), Operation: q.GetOperation(), Method: q.GetMethod(), Host: q.GetHost(), Path: q.GetPath(),
-		SourceIP: q.GetSourceIp(), Country: q.GetCountry(), Who: decision.Principal{ServiceAccount: q.GetServiceAccount()},
+		SourceIP: q.GetSourceIp(), Country: q.GetCountry(), Who: policy.Principal{ServiceAccount: q.GetServiceAccount()},
 	}
 	if q.GetTime() != nil {
 		asked.Time = q.GetTime().AsTime()
@@ -91,11 +92,11 @@ func question(q *v1.DecisionQuestion) *decision.Question {
 	if p == nil {
 		return asked
 	}
-	person := &decision.Person{
+	person := &policy.Person{
 		Subject: p.GetSubject(), Provider: p.GetIdentityProvider(), Email: p.GetEmail(), EmailVerified: p.GetEmailVerified(),
 		Groups: p.GetClaimGroups(), GroupsComplete: p.GetClaimGroupsComplete(), GroupsAbsent: p.GetClaimGroupsAbsent(),
 		ACR: p.GetAcr(), AMR: p.GetAmr(),
-		Asked: decision.Asked{MaxAge: p.GetAsked().GetMaxAge().AsDuration(), ACR: p.GetAsked().GetAcr(), AMR: p.GetAsked().GetAmr()},
+		Asked: policy.AskedFor{MaxAge: p.GetAsked().GetMaxAge().AsDuration(), ACR: p.GetAsked().GetAcr(), AMR: p.GetAsked().GetAmr()},
 	}
 	if p.GetAuthTime() != nil {
 		person.AuthTime = p.GetAuthTime().AsTime()
@@ -112,9 +113,12 @@ func question(q *v1.DecisionQuestion) *decision.Question {
 
 func explained(a *decision.Answer) *v1.ExplainResponse {
 	r := &v1.ExplainResponse{Title: a.Title(), Revision: a.Revision.String(), Notes: a.Notes}
-	if a.Refusal != nil {
-		r.Outcome, r.Reason = "REFUSED", string(a.Refusal.Reason)
-		r.Steps = []*v1.DecisionStep{{Text: a.Refusal.Detail}}
+	if a.Before != nil {
+		r.Outcome, r.Reason = a.Before.Outcome.String(), string(a.Before.Reason)
+		if r.GetOutcome() == "DENY" {
+			r.Outcome = "REFUSED"
+		}
+		r.Steps = []*v1.DecisionStep{{Text: a.Detail}}
 		r.Told = &v1.DecisionAnswer{Outcome: r.GetOutcome(), Reason: r.GetReason(), Title: r.GetTitle()}
 		return r
 	}
