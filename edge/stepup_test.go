@@ -30,13 +30,16 @@ type bank struct {
 func (b *bank) now() time.Time      { return time.Now().Add(time.Duration(b.past.Load())) }
 func (b *bank) add(d time.Duration) { b.past.Add(int64(d)) }
 
-func openBank(t *testing.T) *bank {
+func openBank(t *testing.T, with ...func(*edgetest.Config)) *bank {
 	t.Helper()
 	up := edgetest.NewUpstream(t)
 	b := &bank{t: t, up: up}
 	b.idp = edgetest.NewProvider(t, b.obedient("bob"))
 	config := edgetest.Demo(up.URL(), up.URL())
 	config.Now = b.now
+	for _, change := range with {
+		change(&config)
+	}
 	b.Edge = edgetest.Start(t, config)
 	wikiApp := edgetest.App("wiki", up.URL(), "wiki.acme.localhost")
 	wikiApp.Operations = []*edgev1.Operation{
@@ -474,8 +477,11 @@ func TestStepUpRefused(t *testing.T) {
 		b.idp.Says(func(url.Values) map[string]any { return map[string]any{"error": code} })
 		before := b.trips()
 		res := br.Open(wiki + "/gold")
-		if res.StatusCode != http.StatusForbidden || !strings.Contains(res.Text, "You have not signed in again") || !strings.Contains(res.Text, want) || b.trips() != before+1 {
-			t.Errorf("%s: %d %s", code, res.StatusCode, res.Text)
+		b.denied(res, http.StatusForbidden, "step_up.acr") // who is signed in is not told that they are nobody
+		for _, say := range []string{"You have not signed in again", want, "sign in the way you are asked to", "decision id"} {
+			if !strings.Contains(res.Text, say) || b.trips() != before+1 {
+				t.Errorf("%s: %q is not said: %s", code, say, res.Text)
+			}
 		}
 		b.opens(br, wiki+"/")
 	}

@@ -39,7 +39,9 @@ func (x *transaction) lead(d *exchange.Denial) string {
 		return d.Detail
 	case d.Reason == policy.DenyNoOperation:
 		return name(x.App.DisplayName, x.App.ID) + " offers this to nobody, so it is not about your account."
-	case d.Reason == policy.DenyNoRule || d.Reason == policy.DenyRule:
+	case d.Reason == policy.DenyRule:
+		return fmt.Sprintf("The operation %q of %s is forbidden to your account, even where another rule allows it.", x.operation, name(x.App.DisplayName, x.App.ID))
+	case d.Reason == policy.DenyNoRule:
 		return fmt.Sprintf("It needs the permission %q on %s, which your account does not have.", x.operation, name(x.App.DisplayName, x.App.ID))
 	default:
 		return x.seen(d.Reason)
@@ -96,13 +98,13 @@ func (x *transaction) who() string {
 	}
 }
 
-// remediation is what to do about it: what the rule's author wrote, else what follows from the reason.
+// remediation is what to do about it: what the rule's author wrote, else what follows from the reason. A permission helps
+// nobody whom a rule forbids.
 func (x *transaction) remediation(d *exchange.Denial) string {
 	if d.Remediation != "" {
 		return d.Remediation
 	}
-	lacksPermission := d.Reason == policy.DenyNoRule || d.Reason == policy.DenyRule
-	if lacksPermission && x.caller != nil && x.Site != nil && x.App != nil && x.operation != "" {
+	if d.Reason == policy.DenyNoRule && x.caller != nil && x.Site != nil && x.App != nil && x.operation != "" {
 		return fmt.Sprintf("Ask an administrator of %s for the permission %q on the app %q.", x.Site.TenantID, x.operation, x.App.ID)
 	}
 	info, _ := d.Reason.Info()

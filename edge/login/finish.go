@@ -163,8 +163,12 @@ func (l *Login) refusedThere(req *exchange.Request, idp *snapshot.IdentityProvid
 	default:
 		detail = "The identity provider did not complete the sign-in: it answered " + code + "."
 	}
-	return l.problem(req, http.StatusForbidden, policy.IdentityNone, page.Denied{
-		Title: notSignedIn(start), Detail: detail, Remediation: "Try again, or ask an administrator for access to the identity provider.", StartAgain: whence(req, start),
+	reason, remediation := policy.IdentityNone, "Try again, or ask an administrator for access to the identity provider."
+	if start.Need != nil {
+		reason, remediation = reasonOf(start.Need), "Try again, and sign in the way you are asked to. If you cannot, tell an administrator the decision id."
+	}
+	return l.problem(req, http.StatusForbidden, reason, page.Denied{
+		Title: notSignedIn(start), Detail: detail, Remediation: remediation, StartAgain: whence(req, start),
 	})
 }
 

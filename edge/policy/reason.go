@@ -122,7 +122,7 @@ var reasons = [...]entry{
 	{AllowPublic, Info{0, "This is open to anyone.", nothing}},
 	{AllowGrant, Info{0, "A grant allows this, for a limited time.", nothing}},
 
-	{DenyRule, Info{403, "A rule of this app forbids this.", ask}},
+	{DenyRule, Info{403, "A rule forbids this.", ask}},
 	{DenyNoRule, Info{403, "You may not do this here.", ask}},
 	{DenyNoOperation, Info{403, "This app has no such page or action.", "Check the address. In a program, check the method as well."}},
 	{DenyNoPolicy, Info{403, "Nobody has been given access to this app yet.", "Ask the owner of the app for access."}},
@@ -136,7 +136,7 @@ var reasons = [...]entry{
 	{RequireIDP, Info{403, "This is not allowed with the way you signed in.", "Sign out, and sign in another way: with the account of your organisation, for example."}},
 	{RequireGroup, Info{403, "This is only for members of a group that you are not in.", "Ask an administrator to add you, and tell them the decision id."}},
 	{RequireExpression, Info{403, "A condition of this app is not met.", ask}},
-	{RequireUnknown, Info{403, "Something that this depends on could not be checked.", "Sign out and in again. If that does not help, tell an administrator the decision id."}},
+	{RequireUnknown, Info{403, "Something that this depends on could not be checked.", "Sign out and in again, or come from another network. If that does not help, tell an administrator the decision id."}},
 
 	{StepUpAuthAge, Info{401, "You signed in too long ago for this.", signInAgain}},
 	{StepUpACR, Info{401, "This needs a stronger way of signing in.", "Sign in again, with a second factor such as a security key."}},
