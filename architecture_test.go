@@ -29,7 +29,7 @@ var (
 	// rulebooks say what things must be, each by itself, and touch nothing.
 	rulebooks = []string{
 		"controlplane/address", "controlplane/app", "controlplane/idp", "controlplane/keyring", "controlplane/lint", "controlplane/member",
-		"controlplane/openapi", "controlplane/policy", "controlplane/token",
+		"controlplane/openapi", "controlplane/policy", "controlplane/recorded", "controlplane/token",
 	}
 	// foundations are, with the rulebooks, what services stand on.
 	foundations = []string{
@@ -39,7 +39,7 @@ var (
 	services = []string{
 		"controlplane/apitoken", "controlplane/audit", "controlplane/decision", "controlplane/operations", "controlplane/report",
 		"controlplane/revision", "controlplane/revocation",
-		"controlplane/serviceaccount", "controlplane/session", "controlplane/tenant",
+		"controlplane/serviceaccount", "controlplane/session", "controlplane/simulation", "controlplane/tenant",
 	}
 	// upperFloors carry changes and calls between services and the outside.
 	upperFloors = []string{
@@ -58,12 +58,12 @@ var laws = []law{
 	},
 	{
 		in:     []string{"controlplane/..."},
-		except: []string{"controlplane/policy", "controlplane/changeset", "controlplane/decision", "controlplane/lint"},
+		except: []string{"controlplane/policy", "controlplane/changeset", "controlplane/decision", "controlplane/lint", "controlplane/recorded", "controlplane/simulation"},
 		never:  []string{"./edge/..."},
 		why:    "the planes meet in protos; only compiling a policy before it is stored, and saying what it decides or can hardly mean, needs the edge's evaluator",
 	},
 	{
-		in:    []string{"controlplane/policy", "controlplane/changeset", "controlplane/decision", "controlplane/lint"},
+		in:    []string{"controlplane/policy", "controlplane/changeset", "controlplane/decision", "controlplane/lint", "controlplane/recorded", "controlplane/simulation"},
 		never: []string{"./edge/..."},
 		but:   []string{"./edge/policy", "./edge/policy/expression", "./edge/policy/window", "./edge/route"},
 		why:   "the only arrows between the planes go to the edge's pure leaves",

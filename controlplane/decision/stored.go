@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
+	"github.com/sallyport-iap/sallyport/controlplane/recorded"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
 
@@ -21,7 +22,7 @@ func (s *Service) ExplainStored(ctx context.Context, caller *controlplane.Caller
 		return nil, err
 	}
 	answer := &Answer{}
-	var r *record
+	var r *recorded.Record
 	var resources []*controlplane.Resource
 	err := s.DB.Read(ctx, scope.UID, func(tx *store.TenantTx) error {
 		*answer = Answer{}
@@ -33,7 +34,7 @@ func (s *Service) ExplainStored(ctx context.Context, caller *controlplane.Caller
 			return controlplane.NotFoundError()
 		}
 		answer.Event = &events[0]
-		if r, err = readRecord(events[0].Event); err != nil {
+		if r, err = recorded.Read(events[0].Event); err != nil {
 			return err
 		}
 		resources, err = answer.then(tx, r)
@@ -42,18 +43,18 @@ func (s *Service) ExplainStored(ctx context.Context, caller *controlplane.Caller
 	if err != nil {
 		return nil, err
 	}
-	if !r.ruled() {
+	if !r.Ruled() {
 		answer.note("No rule was asked: the request was answered before, or without, a decision on them.")
 		return answer, nil
 	}
 	then := policy.NewSite(resources)
-	site, request := then, r.request()
+	site, request := then, r.Ask()
 	if draft != nil {
 		if site, answer.Revision, err = s.site(ctx, caller, scope, draft); err != nil {
 			return nil, err
 		}
 		if app, ok := site.App(r.App); ok && request.Path != "" {
-			request.Operation, _, _, _ = app.Operation(request.Host, request.Method, request.Path) // what is refused is no operation
+			request.Operation, _, _, _ = app.Operation(request.Host, request.Method, r.Request.Path) // what is refused is no operation
 		}
 	}
 	if r.Decision.Facts == nil && r.Principal.Kind == "user" {
@@ -61,7 +62,7 @@ func (s *Service) ExplainStored(ctx context.Context, caller *controlplane.Caller
 	} else if f := r.Decision.Facts; f != nil && f.Incomplete {
 		answer.note("The edge had to cut what it recorded, so some facts are taken as unknown.")
 	}
-	request.Principal = site.Program.Resolve(r.identity(then))
+	request.Principal = site.Program.Resolve(r.Identity(then.Claims(r.Principal.Provider)))
 	answer.Explanation = site.Program.Explain(r.App, &request)
 	if now := answer.Outcome.String(); draft == nil && (now != r.Decision.Outcome || string(answer.Reason) != r.Decision.Reason) {
 		answer.note(fmt.Sprintf("The edge decided %s %s; what is recorded does not suffice to show why, or the outcome was made after the rules, as by the upstream.",
@@ -71,7 +72,7 @@ func (s *Service) ExplainStored(ctx context.Context, caller *controlplane.Caller
 }
 
 // then finds the policy of a recorded decision, or says why it is not that.
-func (a *Answer) then(tx *store.TenantTx, r *record) ([]*controlplane.Resource, error) {
+func (a *Answer) then(tx *store.TenantTx, r *recorded.Record) ([]*controlplane.Resource, error) {
 	head := tx.Head()
 	config := r.Decision.Config
 	var lost string

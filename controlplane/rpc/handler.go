@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/revocation"
 	"github.com/sallyport-iap/sallyport/controlplane/serviceaccount"
 	"github.com/sallyport-iap/sallyport/controlplane/session"
+	"github.com/sallyport-iap/sallyport/controlplane/simulation"
 	"github.com/sallyport-iap/sallyport/controlplane/tenant"
 	v1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1/sallyportv1connect"
 )
@@ -35,6 +36,7 @@ type Config struct {
 	Revocations     *revocation.Service
 	Audit           *audit.Service
 	Decisions       *decision.Service
+	Simulations     *simulation.Service
 	Fleet           *edgefleet.Fleet
 	Revisions       *revision.Service
 	Log             *slog.Logger

@@ -11,6 +11,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/simulation"
 	v1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1/sallyportv1connect"
 )
 
@@ -27,7 +28,7 @@ const (
 
 func maxBytes(procedure string) int {
 	switch procedure {
-	case v1.ConfigServiceApplyProcedure:
+	case v1.ConfigServiceApplyProcedure, v1.DecisionServiceSimulateProcedure:
 		return maxApply
 	case v1.AppServiceImportOperationsProcedure:
 		return maxImport
@@ -80,6 +81,8 @@ func timeout(procedure string) (time.Duration, bool) {
 		return waitTime, true
 	case v1.ConfigServiceApplyProcedure:
 		return applyTime, true
+	case v1.DecisionServiceSimulateProcedure, v1.DecisionServiceSummarizeShadowProcedure:
+		return simulation.MaxTime, true
 	default:
 		return unaryTime, true
 	}

@@ -101,6 +101,8 @@ var rules = map[string]rule{
 	v1.ConfigServiceExportProcedure:               {needs: controlplane.ReadConfiguration},
 	v1.DecisionServiceExplainProcedure:            {needs: controlplane.ReadConfiguration}, // what was decided needs more: see the service
 	v1.DecisionServiceLintProcedure:               {needs: controlplane.ReadConfiguration},
+	v1.DecisionServiceSimulateProcedure:           {needs: controlplane.ReadActivity},
+	v1.DecisionServiceSummarizeShadowProcedure:    {needs: controlplane.ReadActivity},
 	v1.AuditServiceListAccessEventsProcedure:      {needs: controlplane.ReadActivity},
 	v1.AuditServiceTailAccessEventsProcedure:      {needs: controlplane.ReadActivity},
 	v1.AuditServiceListChangesProcedure:           {needs: controlplane.ReadActivity},

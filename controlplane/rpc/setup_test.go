@@ -27,6 +27,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/rpc"
 	"github.com/sallyport-iap/sallyport/controlplane/serviceaccount"
 	"github.com/sallyport-iap/sallyport/controlplane/session"
+	"github.com/sallyport-iap/sallyport/controlplane/simulation"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 	"github.com/sallyport-iap/sallyport/controlplane/store/storetest"
 	"github.com/sallyport-iap/sallyport/controlplane/tenant"
@@ -74,6 +75,7 @@ func start(t *testing.T) *service {
 		Revocations:     revocation.New(revocation.Config{DB: db, Now: time.Now}),
 		Audit:           audit.New(audit.Config{DB: db}),
 		Decisions:       decision.New(decision.Config{DB: db, Changes: changes, Now: time.Now}),
+		Simulations:     simulation.New(simulation.Config{DB: db, Changes: changes, Now: time.Now}),
 		Fleet:           edgefleet.New(edgefleet.Config{DB: db, Authority: authority, Write: changes.PutIn, Now: time.Now, Log: log}),
 		Revisions:       revision.New(revision.Config{DB: db, Now: time.Now}),
 		Log:             log,

@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/rpc"
 	"github.com/sallyport-iap/sallyport/controlplane/serviceaccount"
 	"github.com/sallyport-iap/sallyport/controlplane/session"
+	"github.com/sallyport-iap/sallyport/controlplane/simulation"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 	"github.com/sallyport-iap/sallyport/controlplane/tenant"
 	v1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1/sallyportv1connect"
@@ -37,6 +38,7 @@ func newAPIHandler(config Config, db *store.DB, changes *changeset.Service, flee
 		Revocations:     revocation.New(revocation.Config{DB: db, Now: time.Now}),
 		Audit:           audit.New(audit.Config{DB: db}),
 		Decisions:       decision.New(decision.Config{DB: db, Changes: changes, Now: time.Now}),
+		Simulations:     simulation.New(simulation.Config{DB: db, Changes: changes, Now: time.Now}),
 		Fleet:           fleet,
 		Revisions:       revisions,
 		Log:             config.Log,

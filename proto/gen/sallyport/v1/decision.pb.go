@@ -1419,6 +1419,1385 @@ func (x *DecisionAnswer) GetFacts() []string {
 	return nil
 }
 
+// Request of Simulate.
+type SimulateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the tenant: `tenants/{tenant}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Resources as Apply takes them. Without any, the policy of today is compared with what was recorded.
+	Draft []*anypb.Any `protobuf:"bytes,2,rep,name=draft,proto3" json:"draft,omitempty"`
+	// From when. 7 days before `until`, if not set.
+	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	// Until just before when. Now, if not set.
+	Until *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	// Only requests to this app, by id.
+	App string `protobuf:"bytes,5,opt,name=app,proto3" json:"app,omitempty"`
+	// At most this many recorded events, the newest; 0 means 1,000,000, which is also the maximum.
+	MaxEvents int32 `protobuf:"varint,6,opt,name=max_events,json=maxEvents,proto3" json:"max_events,omitempty"`
+	// Examples of each person, operation, rule and change of outcome; 0 means 3, the maximum is 20. There are at most 20,000
+	// in one answer.
+	Examples      int32 `protobuf:"varint,7,opt,name=examples,proto3" json:"examples,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulateRequest) Reset() {
+	*x = SimulateRequest{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulateRequest) ProtoMessage() {}
+
+func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulateRequest.ProtoReflect.Descriptor instead.
+func (*SimulateRequest) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *SimulateRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *SimulateRequest) GetDraft() []*anypb.Any {
+	if x != nil {
+		return x.Draft
+	}
+	return nil
+}
+
+func (x *SimulateRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *SimulateRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *SimulateRequest) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *SimulateRequest) GetMaxEvents() int32 {
+	if x != nil {
+		return x.MaxEvents
+	}
+	return 0
+}
+
+func (x *SimulateRequest) GetExamples() int32 {
+	if x != nil {
+		return x.Examples
+	}
+	return 0
+}
+
+// Response of Simulate.
+type SimulateResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it says.
+	//
+	// Types that are valid to be assigned to Says:
+	//
+	//	*SimulateResponse_Progress
+	//	*SimulateResponse_Summary
+	Says          isSimulateResponse_Says `protobuf_oneof:"says"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulateResponse) Reset() {
+	*x = SimulateResponse{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulateResponse) ProtoMessage() {}
+
+func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulateResponse.ProtoReflect.Descriptor instead.
+func (*SimulateResponse) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SimulateResponse) GetSays() isSimulateResponse_Says {
+	if x != nil {
+		return x.Says
+	}
+	return nil
+}
+
+func (x *SimulateResponse) GetProgress() *SimulationProgress {
+	if x != nil {
+		if x, ok := x.Says.(*SimulateResponse_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *SimulateResponse) GetSummary() *SimulationSummary {
+	if x != nil {
+		if x, ok := x.Says.(*SimulateResponse_Summary); ok {
+			return x.Summary
+		}
+	}
+	return nil
+}
+
+type isSimulateResponse_Says interface {
+	isSimulateResponse_Says()
+}
+
+type SimulateResponse_Progress struct {
+	// How far it is; about twice a second.
+	Progress *SimulationProgress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type SimulateResponse_Summary struct {
+	// What came out: once, at the end.
+	Summary *SimulationSummary `protobuf:"bytes,2,opt,name=summary,proto3,oneof"`
+}
+
+func (*SimulateResponse_Progress) isSimulateResponse_Says() {}
+
+func (*SimulateResponse_Summary) isSimulateResponse_Says() {}
+
+// How far a simulation is.
+type SimulationProgress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Recorded events that were read.
+	Events int64 `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
+	// At most so many are.
+	MaxEvents int64 `protobuf:"varint,2,opt,name=max_events,json=maxEvents,proto3" json:"max_events,omitempty"`
+	// The time of the last one that was read: it goes from the newest to the oldest.
+	Reached       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=reached,proto3" json:"reached,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulationProgress) Reset() {
+	*x = SimulationProgress{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulationProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulationProgress) ProtoMessage() {}
+
+func (x *SimulationProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulationProgress.ProtoReflect.Descriptor instead.
+func (*SimulationProgress) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *SimulationProgress) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *SimulationProgress) GetMaxEvents() int64 {
+	if x != nil {
+		return x.MaxEvents
+	}
+	return 0
+}
+
+func (x *SimulationProgress) GetReached() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Reached
+	}
+	return nil
+}
+
+// What came of a simulation. An event is decided twice, on the facts that the edge recorded and as of its own time: by the
+// policy of today and by the draft. A gain or loss is between those two; how the recorded outcome differs from today's is
+// told apart, as `drift`, so that what an earlier change did is not taken for the draft's doing. Without a draft, what was
+// recorded stands for the first.
+type SimulationSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision of the policy of today, which the draft was put upon.
+	Revision string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// From when events were taken.
+	Since *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`
+	// Until just before when.
+	Until *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=until,proto3" json:"until,omitempty"`
+	// Recorded events that were read.
+	Events int64 `protobuf:"varint,4,opt,name=events,proto3" json:"events,omitempty"`
+	// Of the oldest that was read.
+	Oldest *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	// There may be older ones, which were not read because there are more than `max_events`.
+	Truncated bool `protobuf:"varint,6,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Events of which both outcomes are certain: the gains, losses and changes below, and those without any.
+	Decided int64 `protobuf:"varint,7,opt,name=decided,proto3" json:"decided,omitempty"`
+	// Those without any.
+	Unchanged int64 `protobuf:"varint,8,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	// Requests that would be allowed, and now are not.
+	Gains *SimulationMoves `protobuf:"bytes,9,opt,name=gains,proto3" json:"gains,omitempty"`
+	// Requests that would not be allowed any more.
+	Losses *SimulationMoves `protobuf:"bytes,10,opt,name=losses,proto3" json:"losses,omitempty"`
+	// Requests that are not allowed either way, but answered differently. Ordered by number, most first.
+	Changes []*SimulationChange `protobuf:"bytes,11,rep,name=changes,proto3" json:"changes,omitempty"`
+	// Events of which the facts that were recorded do not say what would come out, by why. They count as nothing else.
+	Undecidable []*SimulationCount `protobuf:"bytes,12,rep,name=undecidable,proto3" json:"undecidable,omitempty"`
+	// Events that no rule decided then, by why: they are left out.
+	Skipped []*SimulationCount `protobuf:"bytes,13,rep,name=skipped,proto3" json:"skipped,omitempty"`
+	// How many recorded outcomes differ from those of today's policy on the same facts.
+	Drift int64 `protobuf:"varint,14,opt,name=drift,proto3" json:"drift,omitempty"`
+	// The same by outcome: from what was recorded to what would come out today.
+	Drifts []*SimulationChange `protobuf:"bytes,15,rep,name=drifts,proto3" json:"drifts,omitempty"`
+	// What this cannot say, and why, in words.
+	Notes         []string `protobuf:"bytes,16,rep,name=notes,proto3" json:"notes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulationSummary) Reset() {
+	*x = SimulationSummary{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulationSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulationSummary) ProtoMessage() {}
+
+func (x *SimulationSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulationSummary.ProtoReflect.Descriptor instead.
+func (*SimulationSummary) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SimulationSummary) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *SimulationSummary) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *SimulationSummary) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *SimulationSummary) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *SimulationSummary) GetOldest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Oldest
+	}
+	return nil
+}
+
+func (x *SimulationSummary) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+func (x *SimulationSummary) GetDecided() int64 {
+	if x != nil {
+		return x.Decided
+	}
+	return 0
+}
+
+func (x *SimulationSummary) GetUnchanged() int64 {
+	if x != nil {
+		return x.Unchanged
+	}
+	return 0
+}
+
+func (x *SimulationSummary) GetGains() *SimulationMoves {
+	if x != nil {
+		return x.Gains
+	}
+	return nil
+}
+
+func (x *SimulationSummary) GetLosses() *SimulationMoves {
+	if x != nil {
+		return x.Losses
+	}
+	return nil
+}
+
+func (x *SimulationSummary) GetChanges() []*SimulationChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *SimulationSummary) GetUndecidable() []*SimulationCount {
+	if x != nil {
+		return x.Undecidable
+	}
+	return nil
+}
+
+func (x *SimulationSummary) GetSkipped() []*SimulationCount {
+	if x != nil {
+		return x.Skipped
+	}
+	return nil
+}
+
+func (x *SimulationSummary) GetDrift() int64 {
+	if x != nil {
+		return x.Drift
+	}
+	return 0
+}
+
+func (x *SimulationSummary) GetDrifts() []*SimulationChange {
+	if x != nil {
+		return x.Drifts
+	}
+	return nil
+}
+
+func (x *SimulationSummary) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+// Requests for which access would come or go, looked at in three ways.
+type SimulationMoves struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many.
+	Events int64 `protobuf:"varint,1,opt,name=events,proto3" json:"events,omitempty"`
+	// By who asks.
+	People *SimulationList `protobuf:"bytes,2,opt,name=people,proto3" json:"people,omitempty"`
+	// By app and operation.
+	Operations *SimulationList `protobuf:"bytes,3,opt,name=operations,proto3" json:"operations,omitempty"`
+	// By what would decide: for gains, the rule or grant that would allow; for losses, the rule that would refuse, or none.
+	Rules         *SimulationList `protobuf:"bytes,4,opt,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulationMoves) Reset() {
+	*x = SimulationMoves{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulationMoves) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulationMoves) ProtoMessage() {}
+
+func (x *SimulationMoves) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulationMoves.ProtoReflect.Descriptor instead.
+func (*SimulationMoves) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *SimulationMoves) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *SimulationMoves) GetPeople() *SimulationList {
+	if x != nil {
+		return x.People
+	}
+	return nil
+}
+
+func (x *SimulationMoves) GetOperations() *SimulationList {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *SimulationMoves) GetRules() *SimulationList {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+// The greatest of a list.
+type SimulationList struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most 100, ordered by number, most first.
+	Entries []*SimulationEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// How many more there are; at least so many, if they are more than 10,000.
+	More int64 `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	// How many events those have.
+	MoreEvents    int64 `protobuf:"varint,3,opt,name=more_events,json=moreEvents,proto3" json:"more_events,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulationList) Reset() {
+	*x = SimulationList{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulationList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulationList) ProtoMessage() {}
+
+func (x *SimulationList) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulationList.ProtoReflect.Descriptor instead.
+func (*SimulationList) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *SimulationList) GetEntries() []*SimulationEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *SimulationList) GetMore() int64 {
+	if x != nil {
+		return x.More
+	}
+	return 0
+}
+
+func (x *SimulationList) GetMoreEvents() int64 {
+	if x != nil {
+		return x.MoreEvents
+	}
+	return 0
+}
+
+// One of a list: a person (or machine), an operation, or a rule; the other fields are empty.
+type SimulationEntry struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Principal *EventPrincipal `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
+	// App id.
+	App string `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
+	// Operation id; empty if the request is none of the app's.
+	Operation string `protobuf:"bytes,3,opt,name=operation,proto3" json:"operation,omitempty"`
+	// Policy id. With neither policy nor grant, it is no rule that decides.
+	Policy string `protobuf:"bytes,4,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Rule id.
+	Rule string `protobuf:"bytes,5,opt,name=rule,proto3" json:"rule,omitempty"`
+	// Grant id, in place of policy and rule.
+	Grant string `protobuf:"bytes,6,opt,name=grant,proto3" json:"grant,omitempty"`
+	// The reason that comes with it. Of rules only.
+	Reason string `protobuf:"bytes,7,opt,name=reason,proto3" json:"reason,omitempty"`
+	// How many.
+	Events int64 `protobuf:"varint,8,opt,name=events,proto3" json:"events,omitempty"`
+	// The newest of them.
+	Examples      []*SimulationExample `protobuf:"bytes,9,rep,name=examples,proto3" json:"examples,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulationEntry) Reset() {
+	*x = SimulationEntry{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulationEntry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulationEntry) ProtoMessage() {}
+
+func (x *SimulationEntry) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulationEntry.ProtoReflect.Descriptor instead.
+func (*SimulationEntry) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SimulationEntry) GetPrincipal() *EventPrincipal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *SimulationEntry) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *SimulationEntry) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *SimulationEntry) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *SimulationEntry) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *SimulationEntry) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *SimulationEntry) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SimulationEntry) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *SimulationEntry) GetExamples() []*SimulationExample {
+	if x != nil {
+		return x.Examples
+	}
+	return nil
+}
+
+// A change of outcome.
+type SimulationChange struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Outcome before.
+	From string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// Outcome after.
+	To string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// How many.
+	Events int64 `protobuf:"varint,3,opt,name=events,proto3" json:"events,omitempty"`
+	// The newest of them.
+	Examples      []*SimulationExample `protobuf:"bytes,4,rep,name=examples,proto3" json:"examples,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulationChange) Reset() {
+	*x = SimulationChange{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulationChange) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulationChange) ProtoMessage() {}
+
+func (x *SimulationChange) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulationChange.ProtoReflect.Descriptor instead.
+func (*SimulationChange) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *SimulationChange) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *SimulationChange) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
+func (x *SimulationChange) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *SimulationChange) GetExamples() []*SimulationExample {
+	if x != nil {
+		return x.Examples
+	}
+	return nil
+}
+
+// Events that have something in common.
+type SimulationCount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Stable code, such as `claim_groups_not_recorded`.
+	Why string `protobuf:"bytes,1,opt,name=why,proto3" json:"why,omitempty"`
+	// The same as a sentence.
+	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
+	// How many.
+	Events int64 `protobuf:"varint,3,opt,name=events,proto3" json:"events,omitempty"`
+	// The newest of them.
+	Examples      []*SimulationExample `protobuf:"bytes,4,rep,name=examples,proto3" json:"examples,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulationCount) Reset() {
+	*x = SimulationCount{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulationCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulationCount) ProtoMessage() {}
+
+func (x *SimulationCount) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulationCount.ProtoReflect.Descriptor instead.
+func (*SimulationCount) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SimulationCount) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *SimulationCount) GetTitle() string {
+	if x != nil {
+		return x.Title
+	}
+	return ""
+}
+
+func (x *SimulationCount) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *SimulationCount) GetExamples() []*SimulationExample {
+	if x != nil {
+		return x.Examples
+	}
+	return nil
+}
+
+// One recorded request.
+type SimulationExample struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its decision id (`d_…`): Explain says all of it.
+	DecisionId string `protobuf:"bytes,1,opt,name=decision_id,json=decisionId,proto3" json:"decision_id,omitempty"`
+	// When.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// Who.
+	Principal *EventPrincipal `protobuf:"bytes,3,opt,name=principal,proto3" json:"principal,omitempty"`
+	// App id, as recorded.
+	App string `protobuf:"bytes,4,opt,name=app,proto3" json:"app,omitempty"`
+	// Operation id, as recorded.
+	Operation string `protobuf:"bytes,5,opt,name=operation,proto3" json:"operation,omitempty"`
+	// As sent.
+	Method string `protobuf:"bytes,6,opt,name=method,proto3" json:"method,omitempty"`
+	// Host.
+	Host string `protobuf:"bytes,7,opt,name=host,proto3" json:"host,omitempty"`
+	// Path.
+	Path string `protobuf:"bytes,8,opt,name=path,proto3" json:"path,omitempty"`
+	// What was recorded.
+	Recorded *SimulationOutcome `protobuf:"bytes,9,opt,name=recorded,proto3" json:"recorded,omitempty"`
+	// By the policy of today. Not set if it cannot be told, or was not asked.
+	Before *SimulationOutcome `protobuf:"bytes,10,opt,name=before,proto3" json:"before,omitempty"`
+	// By the draft, or by the policy in SHADOW mode. Not set if it cannot be told.
+	After         *SimulationOutcome `protobuf:"bytes,11,opt,name=after,proto3" json:"after,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulationExample) Reset() {
+	*x = SimulationExample{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulationExample) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulationExample) ProtoMessage() {}
+
+func (x *SimulationExample) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulationExample.ProtoReflect.Descriptor instead.
+func (*SimulationExample) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *SimulationExample) GetDecisionId() string {
+	if x != nil {
+		return x.DecisionId
+	}
+	return ""
+}
+
+func (x *SimulationExample) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *SimulationExample) GetPrincipal() *EventPrincipal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *SimulationExample) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *SimulationExample) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *SimulationExample) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *SimulationExample) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *SimulationExample) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *SimulationExample) GetRecorded() *SimulationOutcome {
+	if x != nil {
+		return x.Recorded
+	}
+	return nil
+}
+
+func (x *SimulationExample) GetBefore() *SimulationOutcome {
+	if x != nil {
+		return x.Before
+	}
+	return nil
+}
+
+func (x *SimulationExample) GetAfter() *SimulationOutcome {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+// What was or would be decided.
+type SimulationOutcome struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `ALLOW`, `DENY`, `AUTHENTICATE`, `STEP_UP`, or `REFUSED` for what comes as far as no rule.
+	Outcome string `protobuf:"bytes,1,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Stable code.
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The policy and rule that decide.
+	Policy string `protobuf:"bytes,3,opt,name=policy,proto3" json:"policy,omitempty"`
+	// The policy and rule that decide.
+	Rule string `protobuf:"bytes,4,opt,name=rule,proto3" json:"rule,omitempty"`
+	// The grant that decides, in place of policy and rule.
+	Grant         string `protobuf:"bytes,5,opt,name=grant,proto3" json:"grant,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SimulationOutcome) Reset() {
+	*x = SimulationOutcome{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SimulationOutcome) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SimulationOutcome) ProtoMessage() {}
+
+func (x *SimulationOutcome) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SimulationOutcome.ProtoReflect.Descriptor instead.
+func (*SimulationOutcome) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *SimulationOutcome) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *SimulationOutcome) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SimulationOutcome) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *SimulationOutcome) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *SimulationOutcome) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+// Request of SummarizeShadow.
+type SummarizeShadowRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the tenant: `tenants/{tenant}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Id of the policy. It may be enforced or deleted by now: this is about what was recorded.
+	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	// From when. 7 days before `until`, if not set.
+	Since *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
+	// Until just before when. Now, if not set.
+	Until *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=until,proto3" json:"until,omitempty"`
+	// Only requests to this app, by id.
+	App string `protobuf:"bytes,5,opt,name=app,proto3" json:"app,omitempty"`
+	// At most this many recorded events, the newest; 0 means 1,000,000, which is also the maximum.
+	MaxEvents int32 `protobuf:"varint,6,opt,name=max_events,json=maxEvents,proto3" json:"max_events,omitempty"`
+	// Examples of each person, operation, rule and change of outcome; 0 means 3, the maximum is 20. There are at most 20,000
+	// in one answer.
+	Examples      int32 `protobuf:"varint,7,opt,name=examples,proto3" json:"examples,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummarizeShadowRequest) Reset() {
+	*x = SummarizeShadowRequest{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummarizeShadowRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummarizeShadowRequest) ProtoMessage() {}
+
+func (x *SummarizeShadowRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummarizeShadowRequest.ProtoReflect.Descriptor instead.
+func (*SummarizeShadowRequest) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SummarizeShadowRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *SummarizeShadowRequest) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *SummarizeShadowRequest) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *SummarizeShadowRequest) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *SummarizeShadowRequest) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *SummarizeShadowRequest) GetMaxEvents() int32 {
+	if x != nil {
+		return x.MaxEvents
+	}
+	return 0
+}
+
+func (x *SummarizeShadowRequest) GetExamples() int32 {
+	if x != nil {
+		return x.Examples
+	}
+	return 0
+}
+
+// Response of SummarizeShadow.
+type SummarizeShadowResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it says.
+	//
+	// Types that are valid to be assigned to Says:
+	//
+	//	*SummarizeShadowResponse_Progress
+	//	*SummarizeShadowResponse_Summary
+	Says          isSummarizeShadowResponse_Says `protobuf_oneof:"says"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummarizeShadowResponse) Reset() {
+	*x = SummarizeShadowResponse{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummarizeShadowResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummarizeShadowResponse) ProtoMessage() {}
+
+func (x *SummarizeShadowResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummarizeShadowResponse.ProtoReflect.Descriptor instead.
+func (*SummarizeShadowResponse) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SummarizeShadowResponse) GetSays() isSummarizeShadowResponse_Says {
+	if x != nil {
+		return x.Says
+	}
+	return nil
+}
+
+func (x *SummarizeShadowResponse) GetProgress() *SimulationProgress {
+	if x != nil {
+		if x, ok := x.Says.(*SummarizeShadowResponse_Progress); ok {
+			return x.Progress
+		}
+	}
+	return nil
+}
+
+func (x *SummarizeShadowResponse) GetSummary() *ShadowSummary {
+	if x != nil {
+		if x, ok := x.Says.(*SummarizeShadowResponse_Summary); ok {
+			return x.Summary
+		}
+	}
+	return nil
+}
+
+type isSummarizeShadowResponse_Says interface {
+	isSummarizeShadowResponse_Says()
+}
+
+type SummarizeShadowResponse_Progress struct {
+	// How far it is; about twice a second.
+	Progress *SimulationProgress `protobuf:"bytes,1,opt,name=progress,proto3,oneof"`
+}
+
+type SummarizeShadowResponse_Summary struct {
+	// What came out: once, at the end.
+	Summary *ShadowSummary `protobuf:"bytes,2,opt,name=summary,proto3,oneof"`
+}
+
+func (*SummarizeShadowResponse_Progress) isSummarizeShadowResponse_Says() {}
+
+func (*SummarizeShadowResponse_Summary) isSummarizeShadowResponse_Says() {}
+
+// What a policy in SHADOW mode would have changed.
+type ShadowSummary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// From when events were taken.
+	Since *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=since,proto3" json:"since,omitempty"`
+	// Until just before when.
+	Until *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	// Recorded events that were read.
+	Events int64 `protobuf:"varint,3,opt,name=events,proto3" json:"events,omitempty"`
+	// Of the oldest that was read.
+	Oldest *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	// There may be older ones, which were not read because there are more than `max_events`.
+	Truncated bool `protobuf:"varint,5,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	// Requests that the policy was judged beside.
+	Seen int64 `protobuf:"varint,6,opt,name=seen,proto3" json:"seen,omitempty"`
+	// Those of which the outcome would have been the same.
+	Unchanged int64 `protobuf:"varint,7,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
+	// Requests that it would have allowed.
+	Gains *SimulationMoves `protobuf:"bytes,8,opt,name=gains,proto3" json:"gains,omitempty"`
+	// Requests that it would have kept out.
+	Losses *SimulationMoves `protobuf:"bytes,9,opt,name=losses,proto3" json:"losses,omitempty"`
+	// Requests that are not allowed either way, but answered differently. Ordered by number, most first.
+	Changes []*SimulationChange `protobuf:"bytes,10,rep,name=changes,proto3" json:"changes,omitempty"`
+	// What this cannot say, and why, in words.
+	Notes         []string `protobuf:"bytes,11,rep,name=notes,proto3" json:"notes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ShadowSummary) Reset() {
+	*x = ShadowSummary{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ShadowSummary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ShadowSummary) ProtoMessage() {}
+
+func (x *ShadowSummary) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ShadowSummary.ProtoReflect.Descriptor instead.
+func (*ShadowSummary) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ShadowSummary) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *ShadowSummary) GetUntil() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *ShadowSummary) GetEvents() int64 {
+	if x != nil {
+		return x.Events
+	}
+	return 0
+}
+
+func (x *ShadowSummary) GetOldest() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Oldest
+	}
+	return nil
+}
+
+func (x *ShadowSummary) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+func (x *ShadowSummary) GetSeen() int64 {
+	if x != nil {
+		return x.Seen
+	}
+	return 0
+}
+
+func (x *ShadowSummary) GetUnchanged() int64 {
+	if x != nil {
+		return x.Unchanged
+	}
+	return 0
+}
+
+func (x *ShadowSummary) GetGains() *SimulationMoves {
+	if x != nil {
+		return x.Gains
+	}
+	return nil
+}
+
+func (x *ShadowSummary) GetLosses() *SimulationMoves {
+	if x != nil {
+		return x.Losses
+	}
+	return nil
+}
+
+func (x *ShadowSummary) GetChanges() []*SimulationChange {
+	if x != nil {
+		return x.Changes
+	}
+	return nil
+}
+
+func (x *ShadowSummary) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 var File_sallyport_v1_decision_proto protoreflect.FileDescriptor
 
 const file_sallyport_v1_decision_proto_rawDesc = "" +
@@ -1535,15 +2914,131 @@ const file_sallyport_v1_decision_proto_rawDesc = "" +
 	"\vremediation\x18\x04 \x01(\tR\vremediation\x12\x10\n" +
 	"\x03app\x18\x05 \x01(\tR\x03app\x12\x1c\n" +
 	"\toperation\x18\x06 \x01(\tR\toperation\x12\x14\n" +
-	"\x05facts\x18\a \x03(\tR\x05facts*R\n" +
+	"\x05facts\x18\a \x03(\tR\x05facts\"\xb2\x02\n" +
+	"\x0fSimulateRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x125\n" +
+	"\x05draft\x18\x02 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05draft\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x19\n" +
+	"\x03app\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18?R\x03app\x12*\n" +
+	"\n" +
+	"max_events\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\tmaxEvents\x12%\n" +
+	"\bexamples\x18\a \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x14(\x00R\bexamples\"\x97\x01\n" +
+	"\x10SimulateResponse\x12>\n" +
+	"\bprogress\x18\x01 \x01(\v2 .sallyport.v1.SimulationProgressH\x00R\bprogress\x12;\n" +
+	"\asummary\x18\x02 \x01(\v2\x1f.sallyport.v1.SimulationSummaryH\x00R\asummaryB\x06\n" +
+	"\x04says\"\x81\x01\n" +
+	"\x12SimulationProgress\x12\x16\n" +
+	"\x06events\x18\x01 \x01(\x03R\x06events\x12\x1d\n" +
+	"\n" +
+	"max_events\x18\x02 \x01(\x03R\tmaxEvents\x124\n" +
+	"\areached\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\areached\"\xb9\x05\n" +
+	"\x11SimulationSummary\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
+	"\x06events\x18\x04 \x01(\x03R\x06events\x122\n" +
+	"\x06oldest\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x06oldest\x12\x1c\n" +
+	"\ttruncated\x18\x06 \x01(\bR\ttruncated\x12\x18\n" +
+	"\adecided\x18\a \x01(\x03R\adecided\x12\x1c\n" +
+	"\tunchanged\x18\b \x01(\x03R\tunchanged\x123\n" +
+	"\x05gains\x18\t \x01(\v2\x1d.sallyport.v1.SimulationMovesR\x05gains\x125\n" +
+	"\x06losses\x18\n" +
+	" \x01(\v2\x1d.sallyport.v1.SimulationMovesR\x06losses\x128\n" +
+	"\achanges\x18\v \x03(\v2\x1e.sallyport.v1.SimulationChangeR\achanges\x12?\n" +
+	"\vundecidable\x18\f \x03(\v2\x1d.sallyport.v1.SimulationCountR\vundecidable\x127\n" +
+	"\askipped\x18\r \x03(\v2\x1d.sallyport.v1.SimulationCountR\askipped\x12\x14\n" +
+	"\x05drift\x18\x0e \x01(\x03R\x05drift\x126\n" +
+	"\x06drifts\x18\x0f \x03(\v2\x1e.sallyport.v1.SimulationChangeR\x06drifts\x12\x14\n" +
+	"\x05notes\x18\x10 \x03(\tR\x05notes\"\xd1\x01\n" +
+	"\x0fSimulationMoves\x12\x16\n" +
+	"\x06events\x18\x01 \x01(\x03R\x06events\x124\n" +
+	"\x06people\x18\x02 \x01(\v2\x1c.sallyport.v1.SimulationListR\x06people\x12<\n" +
+	"\n" +
+	"operations\x18\x03 \x01(\v2\x1c.sallyport.v1.SimulationListR\n" +
+	"operations\x122\n" +
+	"\x05rules\x18\x04 \x01(\v2\x1c.sallyport.v1.SimulationListR\x05rules\"~\n" +
+	"\x0eSimulationList\x127\n" +
+	"\aentries\x18\x01 \x03(\v2\x1d.sallyport.v1.SimulationEntryR\aentries\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\x03R\x04more\x12\x1f\n" +
+	"\vmore_events\x18\x03 \x01(\x03R\n" +
+	"moreEvents\"\xac\x02\n" +
+	"\x0fSimulationEntry\x12:\n" +
+	"\tprincipal\x18\x01 \x01(\v2\x1c.sallyport.v1.EventPrincipalR\tprincipal\x12\x10\n" +
+	"\x03app\x18\x02 \x01(\tR\x03app\x12\x1c\n" +
+	"\toperation\x18\x03 \x01(\tR\toperation\x12\x16\n" +
+	"\x06policy\x18\x04 \x01(\tR\x06policy\x12\x12\n" +
+	"\x04rule\x18\x05 \x01(\tR\x04rule\x12\x14\n" +
+	"\x05grant\x18\x06 \x01(\tR\x05grant\x12\x16\n" +
+	"\x06reason\x18\a \x01(\tR\x06reason\x12\x16\n" +
+	"\x06events\x18\b \x01(\x03R\x06events\x12;\n" +
+	"\bexamples\x18\t \x03(\v2\x1f.sallyport.v1.SimulationExampleR\bexamples\"\x8b\x01\n" +
+	"\x10SimulationChange\x12\x12\n" +
+	"\x04from\x18\x01 \x01(\tR\x04from\x12\x0e\n" +
+	"\x02to\x18\x02 \x01(\tR\x02to\x12\x16\n" +
+	"\x06events\x18\x03 \x01(\x03R\x06events\x12;\n" +
+	"\bexamples\x18\x04 \x03(\v2\x1f.sallyport.v1.SimulationExampleR\bexamples\"\x8e\x01\n" +
+	"\x0fSimulationCount\x12\x10\n" +
+	"\x03why\x18\x01 \x01(\tR\x03why\x12\x14\n" +
+	"\x05title\x18\x02 \x01(\tR\x05title\x12\x16\n" +
+	"\x06events\x18\x03 \x01(\x03R\x06events\x12;\n" +
+	"\bexamples\x18\x04 \x03(\v2\x1f.sallyport.v1.SimulationExampleR\bexamples\"\xbd\x03\n" +
+	"\x11SimulationExample\x12\x1f\n" +
+	"\vdecision_id\x18\x01 \x01(\tR\n" +
+	"decisionId\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12:\n" +
+	"\tprincipal\x18\x03 \x01(\v2\x1c.sallyport.v1.EventPrincipalR\tprincipal\x12\x10\n" +
+	"\x03app\x18\x04 \x01(\tR\x03app\x12\x1c\n" +
+	"\toperation\x18\x05 \x01(\tR\toperation\x12\x16\n" +
+	"\x06method\x18\x06 \x01(\tR\x06method\x12\x12\n" +
+	"\x04host\x18\a \x01(\tR\x04host\x12\x12\n" +
+	"\x04path\x18\b \x01(\tR\x04path\x12;\n" +
+	"\brecorded\x18\t \x01(\v2\x1f.sallyport.v1.SimulationOutcomeR\brecorded\x127\n" +
+	"\x06before\x18\n" +
+	" \x01(\v2\x1f.sallyport.v1.SimulationOutcomeR\x06before\x125\n" +
+	"\x05after\x18\v \x01(\v2\x1f.sallyport.v1.SimulationOutcomeR\x05after\"\x87\x01\n" +
+	"\x11SimulationOutcome\x12\x18\n" +
+	"\aoutcome\x18\x01 \x01(\tR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06policy\x18\x03 \x01(\tR\x06policy\x12\x12\n" +
+	"\x04rule\x18\x04 \x01(\tR\x04rule\x12\x14\n" +
+	"\x05grant\x18\x05 \x01(\tR\x05grant\"\xa5\x02\n" +
+	"\x16SummarizeShadowRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12!\n" +
+	"\x06policy\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x06policy\x120\n" +
+	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x19\n" +
+	"\x03app\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18?R\x03app\x12*\n" +
+	"\n" +
+	"max_events\x18\x06 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\tmaxEvents\x12%\n" +
+	"\bexamples\x18\a \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x14(\x00R\bexamples\"\x9a\x01\n" +
+	"\x17SummarizeShadowResponse\x12>\n" +
+	"\bprogress\x18\x01 \x01(\v2 .sallyport.v1.SimulationProgressH\x00R\bprogress\x127\n" +
+	"\asummary\x18\x02 \x01(\v2\x1b.sallyport.v1.ShadowSummaryH\x00R\asummaryB\x06\n" +
+	"\x04says\"\xcb\x03\n" +
+	"\rShadowSummary\x120\n" +
+	"\x05since\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
+	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x16\n" +
+	"\x06events\x18\x03 \x01(\x03R\x06events\x122\n" +
+	"\x06oldest\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x06oldest\x12\x1c\n" +
+	"\ttruncated\x18\x05 \x01(\bR\ttruncated\x12\x12\n" +
+	"\x04seen\x18\x06 \x01(\x03R\x04seen\x12\x1c\n" +
+	"\tunchanged\x18\a \x01(\x03R\tunchanged\x123\n" +
+	"\x05gains\x18\b \x01(\v2\x1d.sallyport.v1.SimulationMovesR\x05gains\x125\n" +
+	"\x06losses\x18\t \x01(\v2\x1d.sallyport.v1.SimulationMovesR\x06losses\x128\n" +
+	"\achanges\x18\n" +
+	" \x03(\v2\x1e.sallyport.v1.SimulationChangeR\achanges\x12\x14\n" +
+	"\x05notes\x18\v \x03(\tR\x05notes*R\n" +
 	"\x05Truth\x12\x15\n" +
 	"\x11TRUTH_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vTRUTH_FALSE\x10\x01\x12\x11\n" +
 	"\rTRUTH_UNKNOWN\x10\x02\x12\x0e\n" +
 	"\n" +
-	"TRUTH_TRUE\x10\x032\xa2\x01\n" +
+	"TRUTH_TRUE\x10\x032\xd1\x02\n" +
 	"\x0fDecisionService\x12K\n" +
-	"\aExplain\x12\x1c.sallyport.v1.ExplainRequest\x1a\x1d.sallyport.v1.ExplainResponse\"\x03\x90\x02\x01\x12B\n" +
+	"\aExplain\x12\x1c.sallyport.v1.ExplainRequest\x1a\x1d.sallyport.v1.ExplainResponse\"\x03\x90\x02\x01\x12K\n" +
+	"\bSimulate\x12\x1d.sallyport.v1.SimulateRequest\x1a\x1e.sallyport.v1.SimulateResponse0\x01\x12`\n" +
+	"\x0fSummarizeShadow\x12$.sallyport.v1.SummarizeShadowRequest\x1a%.sallyport.v1.SummarizeShadowResponse0\x01\x12B\n" +
 	"\x04Lint\x12\x19.sallyport.v1.LintRequest\x1a\x1a.sallyport.v1.LintResponse\"\x03\x90\x02\x01B\xb9\x01\n" +
 	"\x10com.sallyport.v1B\rDecisionProtoP\x01ZEgithub.com/sallyport-iap/sallyport/proto/gen/sallyport/v1;sallyportv1\xa2\x02\x03SXX\xaa\x02\fSallyport.V1\xca\x02\fSallyport\\V1\xe2\x02\x18Sallyport\\V1\\GPBMetadata\xea\x02\rSallyport::V1b\x06proto3"
 
@@ -1560,62 +3055,119 @@ func file_sallyport_v1_decision_proto_rawDescGZIP() []byte {
 }
 
 var file_sallyport_v1_decision_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_sallyport_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_sallyport_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_sallyport_v1_decision_proto_goTypes = []any{
-	(Truth)(0),                    // 0: sallyport.v1.Truth
-	(LintFinding_Severity)(0),     // 1: sallyport.v1.LintFinding.Severity
-	(*LintRequest)(nil),           // 2: sallyport.v1.LintRequest
-	(*LintResponse)(nil),          // 3: sallyport.v1.LintResponse
-	(*LintFinding)(nil),           // 4: sallyport.v1.LintFinding
-	(*ExplainRequest)(nil),        // 5: sallyport.v1.ExplainRequest
-	(*DecisionQuestion)(nil),      // 6: sallyport.v1.DecisionQuestion
-	(*QuestionPerson)(nil),        // 7: sallyport.v1.QuestionPerson
-	(*ExplainResponse)(nil),       // 8: sallyport.v1.ExplainResponse
-	(*DecisionNeed)(nil),          // 9: sallyport.v1.DecisionNeed
-	(*DecisionStep)(nil),          // 10: sallyport.v1.DecisionStep
-	(*RuleVerdict)(nil),           // 11: sallyport.v1.RuleVerdict
-	(*ClauseVerdict)(nil),         // 12: sallyport.v1.ClauseVerdict
-	(*DecisionAnswer)(nil),        // 13: sallyport.v1.DecisionAnswer
-	(*anypb.Any)(nil),             // 14: google.protobuf.Any
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*EventAsked)(nil),            // 16: sallyport.v1.EventAsked
-	(*EventShadow)(nil),           // 17: sallyport.v1.EventShadow
-	(*AccessEvent)(nil),           // 18: sallyport.v1.AccessEvent
-	(*durationpb.Duration)(nil),   // 19: google.protobuf.Duration
-	(Effect)(0),                   // 20: sallyport.v1.Effect
+	(Truth)(0),                      // 0: sallyport.v1.Truth
+	(LintFinding_Severity)(0),       // 1: sallyport.v1.LintFinding.Severity
+	(*LintRequest)(nil),             // 2: sallyport.v1.LintRequest
+	(*LintResponse)(nil),            // 3: sallyport.v1.LintResponse
+	(*LintFinding)(nil),             // 4: sallyport.v1.LintFinding
+	(*ExplainRequest)(nil),          // 5: sallyport.v1.ExplainRequest
+	(*DecisionQuestion)(nil),        // 6: sallyport.v1.DecisionQuestion
+	(*QuestionPerson)(nil),          // 7: sallyport.v1.QuestionPerson
+	(*ExplainResponse)(nil),         // 8: sallyport.v1.ExplainResponse
+	(*DecisionNeed)(nil),            // 9: sallyport.v1.DecisionNeed
+	(*DecisionStep)(nil),            // 10: sallyport.v1.DecisionStep
+	(*RuleVerdict)(nil),             // 11: sallyport.v1.RuleVerdict
+	(*ClauseVerdict)(nil),           // 12: sallyport.v1.ClauseVerdict
+	(*DecisionAnswer)(nil),          // 13: sallyport.v1.DecisionAnswer
+	(*SimulateRequest)(nil),         // 14: sallyport.v1.SimulateRequest
+	(*SimulateResponse)(nil),        // 15: sallyport.v1.SimulateResponse
+	(*SimulationProgress)(nil),      // 16: sallyport.v1.SimulationProgress
+	(*SimulationSummary)(nil),       // 17: sallyport.v1.SimulationSummary
+	(*SimulationMoves)(nil),         // 18: sallyport.v1.SimulationMoves
+	(*SimulationList)(nil),          // 19: sallyport.v1.SimulationList
+	(*SimulationEntry)(nil),         // 20: sallyport.v1.SimulationEntry
+	(*SimulationChange)(nil),        // 21: sallyport.v1.SimulationChange
+	(*SimulationCount)(nil),         // 22: sallyport.v1.SimulationCount
+	(*SimulationExample)(nil),       // 23: sallyport.v1.SimulationExample
+	(*SimulationOutcome)(nil),       // 24: sallyport.v1.SimulationOutcome
+	(*SummarizeShadowRequest)(nil),  // 25: sallyport.v1.SummarizeShadowRequest
+	(*SummarizeShadowResponse)(nil), // 26: sallyport.v1.SummarizeShadowResponse
+	(*ShadowSummary)(nil),           // 27: sallyport.v1.ShadowSummary
+	(*anypb.Any)(nil),               // 28: google.protobuf.Any
+	(*timestamppb.Timestamp)(nil),   // 29: google.protobuf.Timestamp
+	(*EventAsked)(nil),              // 30: sallyport.v1.EventAsked
+	(*EventShadow)(nil),             // 31: sallyport.v1.EventShadow
+	(*AccessEvent)(nil),             // 32: sallyport.v1.AccessEvent
+	(*durationpb.Duration)(nil),     // 33: google.protobuf.Duration
+	(Effect)(0),                     // 34: sallyport.v1.Effect
+	(*EventPrincipal)(nil),          // 35: sallyport.v1.EventPrincipal
 }
 var file_sallyport_v1_decision_proto_depIdxs = []int32{
-	14, // 0: sallyport.v1.LintRequest.draft:type_name -> google.protobuf.Any
+	28, // 0: sallyport.v1.LintRequest.draft:type_name -> google.protobuf.Any
 	4,  // 1: sallyport.v1.LintResponse.findings:type_name -> sallyport.v1.LintFinding
 	1,  // 2: sallyport.v1.LintFinding.severity:type_name -> sallyport.v1.LintFinding.Severity
 	6,  // 3: sallyport.v1.ExplainRequest.question:type_name -> sallyport.v1.DecisionQuestion
-	14, // 4: sallyport.v1.ExplainRequest.draft:type_name -> google.protobuf.Any
-	15, // 5: sallyport.v1.DecisionQuestion.time:type_name -> google.protobuf.Timestamp
+	28, // 4: sallyport.v1.ExplainRequest.draft:type_name -> google.protobuf.Any
+	29, // 5: sallyport.v1.DecisionQuestion.time:type_name -> google.protobuf.Timestamp
 	7,  // 6: sallyport.v1.DecisionQuestion.person:type_name -> sallyport.v1.QuestionPerson
-	15, // 7: sallyport.v1.QuestionPerson.auth_time:type_name -> google.protobuf.Timestamp
-	16, // 8: sallyport.v1.QuestionPerson.asked:type_name -> sallyport.v1.EventAsked
-	15, // 9: sallyport.v1.ExplainResponse.valid_until:type_name -> google.protobuf.Timestamp
+	29, // 7: sallyport.v1.QuestionPerson.auth_time:type_name -> google.protobuf.Timestamp
+	30, // 8: sallyport.v1.QuestionPerson.asked:type_name -> sallyport.v1.EventAsked
+	29, // 9: sallyport.v1.ExplainResponse.valid_until:type_name -> google.protobuf.Timestamp
 	9,  // 10: sallyport.v1.ExplainResponse.step_up:type_name -> sallyport.v1.DecisionNeed
 	10, // 11: sallyport.v1.ExplainResponse.steps:type_name -> sallyport.v1.DecisionStep
 	11, // 12: sallyport.v1.ExplainResponse.rules:type_name -> sallyport.v1.RuleVerdict
-	17, // 13: sallyport.v1.ExplainResponse.shadow:type_name -> sallyport.v1.EventShadow
+	31, // 13: sallyport.v1.ExplainResponse.shadow:type_name -> sallyport.v1.EventShadow
 	13, // 14: sallyport.v1.ExplainResponse.told:type_name -> sallyport.v1.DecisionAnswer
-	18, // 15: sallyport.v1.ExplainResponse.event:type_name -> sallyport.v1.AccessEvent
-	19, // 16: sallyport.v1.DecisionNeed.max_age:type_name -> google.protobuf.Duration
-	20, // 17: sallyport.v1.RuleVerdict.effect:type_name -> sallyport.v1.Effect
+	32, // 15: sallyport.v1.ExplainResponse.event:type_name -> sallyport.v1.AccessEvent
+	33, // 16: sallyport.v1.DecisionNeed.max_age:type_name -> google.protobuf.Duration
+	34, // 17: sallyport.v1.RuleVerdict.effect:type_name -> sallyport.v1.Effect
 	0,  // 18: sallyport.v1.RuleVerdict.scope:type_name -> sallyport.v1.Truth
 	0,  // 19: sallyport.v1.RuleVerdict.requirement:type_name -> sallyport.v1.Truth
 	12, // 20: sallyport.v1.RuleVerdict.clauses:type_name -> sallyport.v1.ClauseVerdict
 	0,  // 21: sallyport.v1.ClauseVerdict.truth:type_name -> sallyport.v1.Truth
-	5,  // 22: sallyport.v1.DecisionService.Explain:input_type -> sallyport.v1.ExplainRequest
-	2,  // 23: sallyport.v1.DecisionService.Lint:input_type -> sallyport.v1.LintRequest
-	8,  // 24: sallyport.v1.DecisionService.Explain:output_type -> sallyport.v1.ExplainResponse
-	3,  // 25: sallyport.v1.DecisionService.Lint:output_type -> sallyport.v1.LintResponse
-	24, // [24:26] is the sub-list for method output_type
-	22, // [22:24] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	28, // 22: sallyport.v1.SimulateRequest.draft:type_name -> google.protobuf.Any
+	29, // 23: sallyport.v1.SimulateRequest.since:type_name -> google.protobuf.Timestamp
+	29, // 24: sallyport.v1.SimulateRequest.until:type_name -> google.protobuf.Timestamp
+	16, // 25: sallyport.v1.SimulateResponse.progress:type_name -> sallyport.v1.SimulationProgress
+	17, // 26: sallyport.v1.SimulateResponse.summary:type_name -> sallyport.v1.SimulationSummary
+	29, // 27: sallyport.v1.SimulationProgress.reached:type_name -> google.protobuf.Timestamp
+	29, // 28: sallyport.v1.SimulationSummary.since:type_name -> google.protobuf.Timestamp
+	29, // 29: sallyport.v1.SimulationSummary.until:type_name -> google.protobuf.Timestamp
+	29, // 30: sallyport.v1.SimulationSummary.oldest:type_name -> google.protobuf.Timestamp
+	18, // 31: sallyport.v1.SimulationSummary.gains:type_name -> sallyport.v1.SimulationMoves
+	18, // 32: sallyport.v1.SimulationSummary.losses:type_name -> sallyport.v1.SimulationMoves
+	21, // 33: sallyport.v1.SimulationSummary.changes:type_name -> sallyport.v1.SimulationChange
+	22, // 34: sallyport.v1.SimulationSummary.undecidable:type_name -> sallyport.v1.SimulationCount
+	22, // 35: sallyport.v1.SimulationSummary.skipped:type_name -> sallyport.v1.SimulationCount
+	21, // 36: sallyport.v1.SimulationSummary.drifts:type_name -> sallyport.v1.SimulationChange
+	19, // 37: sallyport.v1.SimulationMoves.people:type_name -> sallyport.v1.SimulationList
+	19, // 38: sallyport.v1.SimulationMoves.operations:type_name -> sallyport.v1.SimulationList
+	19, // 39: sallyport.v1.SimulationMoves.rules:type_name -> sallyport.v1.SimulationList
+	20, // 40: sallyport.v1.SimulationList.entries:type_name -> sallyport.v1.SimulationEntry
+	35, // 41: sallyport.v1.SimulationEntry.principal:type_name -> sallyport.v1.EventPrincipal
+	23, // 42: sallyport.v1.SimulationEntry.examples:type_name -> sallyport.v1.SimulationExample
+	23, // 43: sallyport.v1.SimulationChange.examples:type_name -> sallyport.v1.SimulationExample
+	23, // 44: sallyport.v1.SimulationCount.examples:type_name -> sallyport.v1.SimulationExample
+	29, // 45: sallyport.v1.SimulationExample.time:type_name -> google.protobuf.Timestamp
+	35, // 46: sallyport.v1.SimulationExample.principal:type_name -> sallyport.v1.EventPrincipal
+	24, // 47: sallyport.v1.SimulationExample.recorded:type_name -> sallyport.v1.SimulationOutcome
+	24, // 48: sallyport.v1.SimulationExample.before:type_name -> sallyport.v1.SimulationOutcome
+	24, // 49: sallyport.v1.SimulationExample.after:type_name -> sallyport.v1.SimulationOutcome
+	29, // 50: sallyport.v1.SummarizeShadowRequest.since:type_name -> google.protobuf.Timestamp
+	29, // 51: sallyport.v1.SummarizeShadowRequest.until:type_name -> google.protobuf.Timestamp
+	16, // 52: sallyport.v1.SummarizeShadowResponse.progress:type_name -> sallyport.v1.SimulationProgress
+	27, // 53: sallyport.v1.SummarizeShadowResponse.summary:type_name -> sallyport.v1.ShadowSummary
+	29, // 54: sallyport.v1.ShadowSummary.since:type_name -> google.protobuf.Timestamp
+	29, // 55: sallyport.v1.ShadowSummary.until:type_name -> google.protobuf.Timestamp
+	29, // 56: sallyport.v1.ShadowSummary.oldest:type_name -> google.protobuf.Timestamp
+	18, // 57: sallyport.v1.ShadowSummary.gains:type_name -> sallyport.v1.SimulationMoves
+	18, // 58: sallyport.v1.ShadowSummary.losses:type_name -> sallyport.v1.SimulationMoves
+	21, // 59: sallyport.v1.ShadowSummary.changes:type_name -> sallyport.v1.SimulationChange
+	5,  // 60: sallyport.v1.DecisionService.Explain:input_type -> sallyport.v1.ExplainRequest
+	14, // 61: sallyport.v1.DecisionService.Simulate:input_type -> sallyport.v1.SimulateRequest
+	25, // 62: sallyport.v1.DecisionService.SummarizeShadow:input_type -> sallyport.v1.SummarizeShadowRequest
+	2,  // 63: sallyport.v1.DecisionService.Lint:input_type -> sallyport.v1.LintRequest
+	8,  // 64: sallyport.v1.DecisionService.Explain:output_type -> sallyport.v1.ExplainResponse
+	15, // 65: sallyport.v1.DecisionService.Simulate:output_type -> sallyport.v1.SimulateResponse
+	26, // 66: sallyport.v1.DecisionService.SummarizeShadow:output_type -> sallyport.v1.SummarizeShadowResponse
+	3,  // 67: sallyport.v1.DecisionService.Lint:output_type -> sallyport.v1.LintResponse
+	64, // [64:68] is the sub-list for method output_type
+	60, // [60:64] is the sub-list for method input_type
+	60, // [60:60] is the sub-list for extension type_name
+	60, // [60:60] is the sub-list for extension extendee
+	0,  // [0:60] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_v1_decision_proto_init() }
@@ -1633,13 +3185,21 @@ func file_sallyport_v1_decision_proto_init() {
 		(*DecisionQuestion_Person)(nil),
 		(*DecisionQuestion_ServiceAccount)(nil),
 	}
+	file_sallyport_v1_decision_proto_msgTypes[13].OneofWrappers = []any{
+		(*SimulateResponse_Progress)(nil),
+		(*SimulateResponse_Summary)(nil),
+	}
+	file_sallyport_v1_decision_proto_msgTypes[24].OneofWrappers = []any{
+		(*SummarizeShadowResponse_Progress)(nil),
+		(*SummarizeShadowResponse_Summary)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_v1_decision_proto_rawDesc), len(file_sallyport_v1_decision_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   12,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -35,6 +35,12 @@ const (
 const (
 	// DecisionServiceExplainProcedure is the fully-qualified name of the DecisionService's Explain RPC.
 	DecisionServiceExplainProcedure = "/sallyport.v1.DecisionService/Explain"
+	// DecisionServiceSimulateProcedure is the fully-qualified name of the DecisionService's Simulate
+	// RPC.
+	DecisionServiceSimulateProcedure = "/sallyport.v1.DecisionService/Simulate"
+	// DecisionServiceSummarizeShadowProcedure is the fully-qualified name of the DecisionService's
+	// SummarizeShadow RPC.
+	DecisionServiceSummarizeShadowProcedure = "/sallyport.v1.DecisionService/SummarizeShadow"
 	// DecisionServiceLintProcedure is the fully-qualified name of the DecisionService's Lint RPC.
 	DecisionServiceLintProcedure = "/sallyport.v1.DecisionService/Lint"
 )
@@ -43,6 +49,12 @@ const (
 type DecisionServiceClient interface {
 	// Explains one decision, rule by rule and clause by clause. Nothing is changed, not even with a draft.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
+	// Decides recorded requests again, by the policy of today and by a draft, and says who would gain and who would lose
+	// access. Sends progress, then one summary. Needs a role that reads access events. Nothing is changed.
+	Simulate(context.Context, *v1.SimulateRequest) (*connect.ServerStreamForClient[v1.SimulateResponse], error)
+	// Says what a policy in SHADOW mode would have changed, as edges recorded it. Sends progress, then one summary. Needs a
+	// role that reads access events.
+	SummarizeShadow(context.Context, *v1.SummarizeShadowRequest) (*connect.ServerStreamForClient[v1.SummarizeShadowResponse], error)
 	// Finds rules that do nothing, operations that nobody may do, groups that nobody is in, and the like.
 	Lint(context.Context, *v1.LintRequest) (*v1.LintResponse, error)
 }
@@ -65,6 +77,18 @@ func NewDecisionServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		simulate: connect.NewClient[v1.SimulateRequest, v1.SimulateResponse](
+			httpClient,
+			baseURL+DecisionServiceSimulateProcedure,
+			connect.WithSchema(decisionServiceMethods.ByName("Simulate")),
+			connect.WithClientOptions(opts...),
+		),
+		summarizeShadow: connect.NewClient[v1.SummarizeShadowRequest, v1.SummarizeShadowResponse](
+			httpClient,
+			baseURL+DecisionServiceSummarizeShadowProcedure,
+			connect.WithSchema(decisionServiceMethods.ByName("SummarizeShadow")),
+			connect.WithClientOptions(opts...),
+		),
 		lint: connect.NewClient[v1.LintRequest, v1.LintResponse](
 			httpClient,
 			baseURL+DecisionServiceLintProcedure,
@@ -77,8 +101,10 @@ func NewDecisionServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 
 // decisionServiceClient implements DecisionServiceClient.
 type decisionServiceClient struct {
-	explain *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
-	lint    *connect.Client[v1.LintRequest, v1.LintResponse]
+	explain         *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
+	simulate        *connect.Client[v1.SimulateRequest, v1.SimulateResponse]
+	summarizeShadow *connect.Client[v1.SummarizeShadowRequest, v1.SummarizeShadowResponse]
+	lint            *connect.Client[v1.LintRequest, v1.LintResponse]
 }
 
 // Explain calls sallyport.v1.DecisionService.Explain.
@@ -88,6 +114,16 @@ func (c *decisionServiceClient) Explain(ctx context.Context, req *v1.ExplainRequ
 		return response.Msg, err
 	}
 	return nil, err
+}
+
+// Simulate calls sallyport.v1.DecisionService.Simulate.
+func (c *decisionServiceClient) Simulate(ctx context.Context, req *v1.SimulateRequest) (*connect.ServerStreamForClient[v1.SimulateResponse], error) {
+	return c.simulate.CallServerStream(ctx, connect.NewRequest(req))
+}
+
+// SummarizeShadow calls sallyport.v1.DecisionService.SummarizeShadow.
+func (c *decisionServiceClient) SummarizeShadow(ctx context.Context, req *v1.SummarizeShadowRequest) (*connect.ServerStreamForClient[v1.SummarizeShadowResponse], error) {
+	return c.summarizeShadow.CallServerStream(ctx, connect.NewRequest(req))
 }
 
 // Lint calls sallyport.v1.DecisionService.Lint.
@@ -103,6 +139,12 @@ func (c *decisionServiceClient) Lint(ctx context.Context, req *v1.LintRequest) (
 type DecisionServiceHandler interface {
 	// Explains one decision, rule by rule and clause by clause. Nothing is changed, not even with a draft.
 	Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error)
+	// Decides recorded requests again, by the policy of today and by a draft, and says who would gain and who would lose
+	// access. Sends progress, then one summary. Needs a role that reads access events. Nothing is changed.
+	Simulate(context.Context, *v1.SimulateRequest, *connect.ServerStream[v1.SimulateResponse]) error
+	// Says what a policy in SHADOW mode would have changed, as edges recorded it. Sends progress, then one summary. Needs a
+	// role that reads access events.
+	SummarizeShadow(context.Context, *v1.SummarizeShadowRequest, *connect.ServerStream[v1.SummarizeShadowResponse]) error
 	// Finds rules that do nothing, operations that nobody may do, groups that nobody is in, and the like.
 	Lint(context.Context, *v1.LintRequest) (*v1.LintResponse, error)
 }
@@ -121,6 +163,18 @@ func NewDecisionServiceHandler(svc DecisionServiceHandler, opts ...connect.Handl
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	decisionServiceSimulateHandler := connect.NewServerStreamHandlerSimple(
+		DecisionServiceSimulateProcedure,
+		svc.Simulate,
+		connect.WithSchema(decisionServiceMethods.ByName("Simulate")),
+		connect.WithHandlerOptions(opts...),
+	)
+	decisionServiceSummarizeShadowHandler := connect.NewServerStreamHandlerSimple(
+		DecisionServiceSummarizeShadowProcedure,
+		svc.SummarizeShadow,
+		connect.WithSchema(decisionServiceMethods.ByName("SummarizeShadow")),
+		connect.WithHandlerOptions(opts...),
+	)
 	decisionServiceLintHandler := connect.NewUnaryHandlerSimple(
 		DecisionServiceLintProcedure,
 		svc.Lint,
@@ -132,6 +186,10 @@ func NewDecisionServiceHandler(svc DecisionServiceHandler, opts ...connect.Handl
 		switch r.URL.Path {
 		case DecisionServiceExplainProcedure:
 			decisionServiceExplainHandler.ServeHTTP(w, r)
+		case DecisionServiceSimulateProcedure:
+			decisionServiceSimulateHandler.ServeHTTP(w, r)
+		case DecisionServiceSummarizeShadowProcedure:
+			decisionServiceSummarizeShadowHandler.ServeHTTP(w, r)
 		case DecisionServiceLintProcedure:
 			decisionServiceLintHandler.ServeHTTP(w, r)
 		default:
@@ -145,6 +203,14 @@ type UnimplementedDecisionServiceHandler struct{}
 
 func (UnimplementedDecisionServiceHandler) Explain(context.Context, *v1.ExplainRequest) (*v1.ExplainResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("sallyport.v1.DecisionService.Explain is not implemented"))
+}
+
+func (UnimplementedDecisionServiceHandler) Simulate(context.Context, *v1.SimulateRequest, *connect.ServerStream[v1.SimulateResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("sallyport.v1.DecisionService.Simulate is not implemented"))
+}
+
+func (UnimplementedDecisionServiceHandler) SummarizeShadow(context.Context, *v1.SummarizeShadowRequest, *connect.ServerStream[v1.SummarizeShadowResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("sallyport.v1.DecisionService.SummarizeShadow is not implemented"))
 }
 
 func (UnimplementedDecisionServiceHandler) Lint(context.Context, *v1.LintRequest) (*v1.LintResponse, error) {
