@@ -202,7 +202,8 @@ const deniedBob = `{"id":"x","time":"2026-11-23T09:00:00Z","app":"wiki","operati
 	"request":{"method":"GET","host":"wiki.acme.test","path":"/admin/"},
 	"decision":{"outcome":"DENY","reason":"deny.no_rule","config":"%s","groups":["engineering"]%s}}`
 
-const itsFacts = `,"facts":{"method":"GET","path":"/admin/","email_verified":true,"email_domain_owned":true,"claim_groups":["engineering"]}`
+// itsFacts are without method and path, as those that rules read are the request's own.
+const itsFacts = `,"facts":{"email_verified":true,"email_domain_owned":true,"claim_groups":["engineering"]}`
 
 func TestExplainWhatWasDecided(t *testing.T) {
 	t.Parallel()
@@ -232,6 +233,11 @@ func TestExplainWhatWasDecided(t *testing.T) {
 	if got.GetOutcome() != "DENY" || got.GetReason() != "deny.no_rule" || got.GetRevision() != applied.GetRevision() || len(got.GetNotes()) != 0 ||
 		len(got.GetRules()) != 2 || len(got.GetGroups()) != 1 || got.GetEvent().GetDecision().GetConfig() == 0 {
 		t.Errorf("by the policy of then: %v", got)
+	}
+	reads := proto.CloneOf(everybody)
+	reads.Rules[0].Expression = `request.path == "/admin/" && request.method == "GET" && request.host == "wiki.acme.test"`
+	if got := explain(whole, reads); got.GetOutcome() != "ALLOW" {
+		t.Errorf("by a draft that reads the request: %v", got)
 	}
 	if got := explain(whole, everybody); got.GetOutcome() != "ALLOW" || got.GetRule() != "everybody" {
 		t.Errorf("by a draft: %v", got)
