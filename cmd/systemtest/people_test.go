@@ -16,7 +16,8 @@ type person struct {
 	client   *http.Client
 	username string
 	password string
-	logins   int // times that the directory's form was filled in
+	logins   int    // times that the directory's form was filled in
+	provider string // id of the one to choose where there are several
 }
 
 func (d *demo) person(t *testing.T, username string) *person {
@@ -36,6 +37,7 @@ func (d *demo) person(t *testing.T, username string) *person {
 }
 
 var (
+	chooserLink   = regexp.MustCompile(`href="(/\.sallyport/sign-in\?[^"]*idp=[^"]*)"`)
 	loginForm     = regexp.MustCompile(`<form method="post" action="/login">`)
 	loginRequest  = regexp.MustCompile(`name="request" value="([^"]*)"`)
 	maxRedirects  = 12
@@ -56,6 +58,16 @@ func (p *person) open(t *testing.T, at string) (*answer, string) {
 				t.Fatal(err)
 			}
 			r = request(t, "GET", next.String(), "", navigation...)
+		case p.provider != "" && chooserLink.MatchString(a.Body):
+			for _, link := range chooserLink.FindAllStringSubmatch(a.Body, -1) {
+				next, err := r.URL.Parse(html.UnescapeString(link[1]))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if next.Query().Get("idp") == p.provider {
+					r = request(t, "GET", next.String(), "", navigation...)
+				}
+			}
 		case loginForm.MatchString(a.Body):
 			p.logins++
 			field := loginRequest.FindStringSubmatch(a.Body)

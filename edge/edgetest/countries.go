@@ -16,6 +16,14 @@ import (
 // Countries is a database of networks, none within another, and the countries that they are in.
 func Countries(t testing.TB, networks map[string]string) *facts.Countries {
 	t.Helper()
+	c, err := facts.LoadCountries(CountryFile(t, networks), slog.New(slog.DiscardHandler))
+	must(t, err)
+	return c
+}
+
+// CountryFile is the same as a file.
+func CountryFile(t testing.TB, networks map[string]string) string {
+	t.Helper()
 	tree, err := mmdbwriter.New(mmdbwriter.Options{
 		DatabaseType: "Test-Country", Description: map[string]string{"en": "for tests"}, IncludeReservedNetworks: true,
 	})
@@ -31,7 +39,5 @@ func Countries(t testing.TB, networks map[string]string) *facts.Countries {
 	_, err = tree.WriteTo(file)
 	must(t, err)
 	must(t, file.Close())
-	c, err := facts.LoadCountries(path, slog.New(slog.DiscardHandler))
-	must(t, err)
-	return c
+	return path
 }

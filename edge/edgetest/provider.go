@@ -20,7 +20,8 @@ import (
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
 
-const clientSecret = "the-secret-of-the-client"
+// ClientSecret is the client's, which is called "sallyport".
+const ClientSecret = "the-secret-of-the-client"
 
 // Provider is an OpenID provider at which everybody is signed in already: it asks nothing, and says what a test wants.
 type Provider struct {
@@ -78,7 +79,7 @@ func (p *Provider) Asked() []url.Values {
 func (p *Provider) Resource(e *Edge) proto.Message {
 	return &edgev1.IdentityProvider{
 		Id: "demo", Uid: "idp-demo", DisplayName: "Demo directory", Issuer: p.Issuer, AllowHttpLoopback: true, ClientId: "sallyport",
-		ClientSecret: e.ControlPlane.Seal(p.t, Acme, "IdentityProvider", "idp-demo", "client_secret", []byte(clientSecret)),
+		ClientSecret: e.ControlPlane.Seal(p.t, Acme, "IdentityProvider", "idp-demo", "client_secret", []byte(ClientSecret)),
 		Scopes:       []string{"openid", "email"}, EmailClaim: "email", GroupsClaim: "groups",
 	}
 }
@@ -102,7 +103,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	defer p.mu.Unlock()
 	asked, ok := p.codes[r.PostFormValue("code")]
 	delete(p.codes, r.PostFormValue("code"))
-	if _, secret, _ := r.BasicAuth(); !ok || secret != clientSecret {
+	if _, secret, _ := r.BasicAuth(); !ok || secret != ClientSecret {
 		http.Error(w, `{"error":"invalid_grant"}`, http.StatusBadRequest)
 		return
 	}

@@ -13,6 +13,7 @@ type Config struct {
 	StateDir  string `default:".sallyport" help:"Where data, keys, tokens, logs and dev.json are kept."`
 	NoRestart bool   `help:"Leave what died where it is, instead of starting it again after a second."`
 	Logs      bool   `help:"Print what the programs log, too. It is in DIR/log in any case."`
+	CountryDB string `name:"country-db" placeholder:"FILE" help:"For the edges: a database of countries by address, in MaxMind's format."`
 	Ports     `embed:""`
 
 	// Whoever starts us through another program (make) wants us to go when that goes.

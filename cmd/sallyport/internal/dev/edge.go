@@ -121,6 +121,9 @@ func (e *engine) edge(at edge, certificates []ca.Pair, joinFile string) *exec.Cm
 	for _, pair := range certificates {
 		args = append(args, "--tls-cert", pair.CertFile, "--tls-key", pair.KeyFile)
 	}
+	if e.config.CountryDB != "" {
+		args = append(args, "--country-db", e.config.CountryDB)
+	}
 	if joinFile != "" {
 		args = append(args, "--join-token-file", joinFile)
 	}
