@@ -50,6 +50,7 @@ func (r *run) judge() error {
 	if len(r.violations) > 0 {
 		return nil
 	}
+	r.after = after
 	r.lost = after.Lost(r.before, changed)
 	r.tests = after.Run()
 	return r.heed()

@@ -8,30 +8,34 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
 
-// Preview returns the resources that decisions are made of, as they would be once a set were brought about, and the
-// revision that it was put upon. The set is checked as Apply checks it; nothing is kept, so no role is asked for.
-func (s *Service) Preview(ctx context.Context, caller *controlplane.Caller, set *Set) ([]*controlplane.Resource, controlplane.Revision, error) {
-	var revision controlplane.Revision
+// Preview runs fn with the tenant's policy as it would be once a set were brought about, and the revision that it was put
+// upon. The set is checked as Apply checks it; nothing is kept, so no role is asked for.
+func (s *Service) Preview(
+	ctx context.Context, caller *controlplane.Caller, set *Set, fn func(*store.TenantTx, *policy.Site, controlplane.Revision) error,
+) error {
 	if err := caller.Enter(set.Scope.UID); err != nil {
-		return nil, revision, err
+		return err
 	}
 	outside, err := s.lookOutside(ctx, set)
 	if err != nil {
-		return nil, revision, err
+		return err
 	}
 	dry := *set
 	dry.ValidateOnly, dry.RequestID, dry.Also = true, "", nil
 	dry.ForceReason = "only a preview" // what policy tests say of it is not asked here
-	var found []*controlplane.Resource
-	err = s.db.Tenant(ctx, set.Scope.UID, func(tx *store.TenantTx) error {
+	return s.db.Tenant(ctx, set.Scope.UID, func(tx *store.TenantTx) error {
 		head := tx.Head()
-		revision = head.Revision(controlplane.Config)
+		site, err := s.sites.at(tx)
+		if err != nil {
+			return err
+		}
 		r := &run{tx: tx, caller: caller, set: &dry, trusted: true, outside: outside, sites: s.sites, checkPool: s.checkPool}
 		if _, err := r.all(); err != nil {
 			return err
 		}
-		found, err = tx.AllResources(policy.Kinds...)
-		return err
+		if r.after != nil {
+			site = r.after
+		}
+		return fn(tx, site, head.Revision(controlplane.Config))
 	})
-	return found, revision, err
 }

@@ -27,6 +27,7 @@ type run struct {
 	resources  []*controlplane.Resource
 	violations []controlplane.Violation
 	before     *policy.Site // nil if the set does not bear on policy
+	after      *policy.Site // what it becomes; nil until it is judged
 	tests      []policy.TestResult
 	lost       []policy.ReachLoss
 }

@@ -27,28 +27,31 @@ type Service struct{ Config }
 func New(config Config) *Service { return &Service{config} }
 
 // site is the tenant as it is, or as it would be with a draft; nil is none.
-func (s *Service) site(ctx context.Context, caller *controlplane.Caller, scope controlplane.Scope, draft *changeset.Set) (*policy.Site, controlplane.Revision, error) {
-	if draft != nil {
-		resources, revision, err := s.Changes.Preview(ctx, caller, draft)
-		if err != nil {
-			return nil, revision, err
-		}
-		return policy.NewSite(resources), revision, nil
-	}
-	var revision controlplane.Revision
-	if err := caller.Enter(scope.UID); err != nil {
-		return nil, revision, err
-	}
-	var resources []*controlplane.Resource
-	err := s.DB.Read(ctx, scope.UID, func(tx *store.TenantTx) error {
-		head := tx.Head()
-		revision = head.Revision(controlplane.Config)
-		var err error
-		resources, err = tx.AllResources(policy.Kinds...)
-		return err
+func (s *Service) site(ctx context.Context, caller *controlplane.Caller, scope controlplane.Scope, draft *changeset.Set) (site *policy.Site, revision controlplane.Revision, err error) {
+	err = s.reading(ctx, caller, scope, draft, func(_ *store.TenantTx, found *policy.Site, at controlplane.Revision) error {
+		site, revision = found, at
+		return nil
 	})
-	if err != nil {
-		return nil, revision, err
+	return site, revision, err
+}
+
+// reading runs fn with the tenant as it is, or as it would be with a draft, in one snapshot of the database.
+func (s *Service) reading(
+	ctx context.Context, caller *controlplane.Caller, scope controlplane.Scope, draft *changeset.Set,
+	fn func(*store.TenantTx, *policy.Site, controlplane.Revision) error,
+) error {
+	if draft != nil {
+		return s.Changes.Preview(ctx, caller, draft, fn)
 	}
-	return policy.NewSite(resources), revision, nil
+	if err := caller.Enter(scope.UID); err != nil {
+		return err
+	}
+	return s.DB.Read(ctx, scope.UID, func(tx *store.TenantTx) error {
+		site, err := s.Changes.Site(tx)
+		if err != nil {
+			return err
+		}
+		head := tx.Head()
+		return fn(tx, site, head.Revision(controlplane.Config))
+	})
 }

@@ -3,6 +3,7 @@ package decision
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
@@ -45,7 +46,7 @@ func (s *Service) Explain(ctx context.Context, caller *controlplane.Caller, scop
 func placed(err error, field string) error {
 	if wrong, ok := errors.AsType[*policy.QuestionError](err); ok {
 		violation := wrong.Violation
-		violation.Field = field + "." + wrong.Field
+		violation.Field = strings.TrimPrefix(field+"."+wrong.Field, ".")
 		return controlplane.InvalidFields(violation)
 	}
 	return err

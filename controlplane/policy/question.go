@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"time"
 
@@ -75,6 +74,17 @@ func (s *Site) Ask(q *Question) (*Asked, error) {
 	return a, nil
 }
 
+// Meet finds who makes a request, whatever it is: what is returned has neither app nor operation.
+func (s *Site) Meet(who *Principal) (*Asked, error) {
+	a := &Asked{}
+	id, err := s.identify(who, a)
+	if err != nil {
+		return nil, err
+	}
+	a.Request.Principal = s.Program.Resolve(id)
+	return a, nil
+}
+
 // Decide answers a question as an edge does.
 func (s *Site) Decide(a *Asked) policy.Decision {
 	if a.Before != nil {
@@ -90,7 +100,7 @@ func (s *Site) askedApp(q *Question) (*App, error) {
 		}
 		app, ok := s.App(q.App)
 		if !ok {
-			return nil, missing("app", q.App, s.Apps(), "app %q does not exist")
+			return nil, s.UnknownApp(q.App)
 		}
 		return app, nil
 	}
@@ -115,11 +125,11 @@ func (a *Asked) findOperation(app *App, q *Question) error {
 		}
 		a.Request.Operation = q.Operation
 		if !app.Has(q.Operation) {
-			return missing("operation", q.Operation, app.Operations(), "the app has no operation %q")
+			return app.UnknownOperation(q.Operation)
 		}
 		return nil
 	}
-	a.Request.Method = cmp.Or(q.Method, http.MethodGet)
+	a.Request.Method = cmp.Or(q.Method, "GET")
 	if a.Request.Host == "" && len(app.Spec.Hosts) > 0 {
 		return invalid("host", "app %q has several hosts: say which", app.ID)
 	}
@@ -148,6 +158,16 @@ func (a *Asked) note(format string, args ...any) {
 
 func invalid(field, format string, args ...any) error {
 	return &QuestionError{field, controlplane.Violation{Reason: controlplane.ReasonFieldInvalid, Description: fmt.Sprintf(format, args...)}}
+}
+
+// UnknownApp is the error of an id that no app has, in the field app.
+func (s *Site) UnknownApp(id string) error {
+	return missing("app", id, s.Apps(), "app %q does not exist")
+}
+
+// UnknownOperation is the error of an id that no operation of the app has, in the field operation.
+func (a *App) UnknownOperation(id string) error {
+	return missing("operation", id, a.Operations(), "the app has no operation %q")
 }
 
 func missing(field, id string, known []string, format string) error {

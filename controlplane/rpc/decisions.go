@@ -88,9 +88,14 @@ func question(q *v1.DecisionQuestion) *policy.Question {
 	if q.GetTime() != nil {
 		asked.Time = q.GetTime().AsTime()
 	}
-	p := q.GetPerson()
+	asked.Who.Person = personOf(q.GetPerson())
+	return asked
+}
+
+// personOf returns nil for nil.
+func personOf(p *v1.QuestionPerson) *policy.Person {
 	if p == nil {
-		return asked
+		return nil
 	}
 	person := &policy.Person{
 		Subject: p.GetSubject(), Provider: p.GetIdentityProvider(), Email: p.GetEmail(), EmailVerified: p.GetEmailVerified(),
@@ -107,8 +112,7 @@ func question(q *v1.DecisionQuestion) *policy.Question {
 	if p.GetAmrKnown() && person.AMR == nil {
 		person.AMR = []string{}
 	}
-	asked.Who.Person = person
-	return asked
+	return person
 }
 
 func explained(a *decision.Answer) *v1.ExplainResponse {

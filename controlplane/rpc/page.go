@@ -52,9 +52,17 @@ func next[T any](of string, page []T, limit int, last func(T) string) ([]T, stri
 		return page, ""
 	}
 	page = page[:limit]
-	data, err := json.Marshal(cursor{Of: of, Last: last(page[limit-1])})
-	if err != nil {
-		return page, "" // two strings always marshal
+	return page, pageToken(of, last(page[limit-1]))
+}
+
+// pageToken is the token of the page after one; empty if that was the last.
+func pageToken(of, last string) string {
+	if last == "" {
+		return ""
 	}
-	return page, base64.RawURLEncoding.EncodeToString(data)
+	data, err := json.Marshal(cursor{Of: of, Last: last})
+	if err != nil {
+		return "" // two strings always marshal
+	}
+	return base64.RawURLEncoding.EncodeToString(data)
 }

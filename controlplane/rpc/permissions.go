@@ -100,6 +100,9 @@ var rules = map[string]rule{
 	v1.ConfigServiceApplyProcedure:                {needs: controlplane.WriteApps},
 	v1.ConfigServiceExportProcedure:               {needs: controlplane.ReadConfiguration},
 	v1.DecisionServiceExplainProcedure:            {needs: controlplane.ReadConfiguration}, // what was decided needs more: see the service
+	v1.DecisionServiceWhoCanAccessProcedure:       {needs: controlplane.ReadConfiguration}, // who was only seen needs more: see the service
+	v1.DecisionServiceWhatCanAccessProcedure:      {needs: controlplane.ReadConfiguration},
+	v1.PolicyTestServiceRunPolicyTestsProcedure:   {needs: controlplane.ReadConfiguration},
 	v1.DecisionServiceLintProcedure:               {needs: controlplane.ReadConfiguration},
 	v1.DecisionServiceSimulateProcedure:           {needs: controlplane.ReadActivity},
 	v1.DecisionServiceSummarizeShadowProcedure:    {needs: controlplane.ReadActivity},

@@ -100,11 +100,13 @@ func (s *Service) Run(ctx context.Context, caller *controlplane.Caller, q Query,
 		var sides []*side
 		var upon controlplane.Revision
 		if q.Draft != nil {
-			resources, revision, err := s.Changes.Preview(ctx, caller, q.Draft)
+			err := s.Changes.Preview(ctx, caller, q.Draft, func(_ *store.TenantTx, site *policy.Site, at controlplane.Revision) error {
+				upon, sides = at, []*side{newSide(site)}
+				return nil
+			})
 			if err != nil {
 				return nil, err
 			}
-			upon, sides = revision, []*side{newSide(policy.NewSite(resources))}
 		}
 		var summary *Summary
 		err = s.DB.Read(ctx, q.Scope.UID, func(tx *store.TenantTx) error {

@@ -38,6 +38,7 @@ type RuleVerdict struct {
 	// refuses, a REQUIRE that fails.
 	Counts    bool
 	Prospect  Truth           // whether it does once everything is known, and a person has signed in as it wants: see [Program.Outlook]
+	Via       []string        // groups that it names and the principal is in, or may be
 	Decisive  bool            // it is the rule that the decision reports
 	Exemption string          // by which the principal is, or may be, exempt
 	Clauses   []ClauseVerdict // in order of fields
@@ -109,6 +110,11 @@ func (e *Explanation) verdict(a *app, r *rule) RuleVerdict {
 		v.Counts = both != False
 	case RequireEffect:
 		v.Counts = v.Scope != False && v.Requirement != True
+	}
+	for _, text := range r.src.Principals {
+		if id, ok := strings.CutPrefix(text, "group:"); ok && e.facts.Who.In(id) != False {
+			v.Via = append(v.Via, id)
+		}
 	}
 	v.Prospect = False
 	if operation.Truth == True {

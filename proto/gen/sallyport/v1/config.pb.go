@@ -271,7 +271,12 @@ type ApplyResponse struct {
 	// failed and were forced. None if nothing changed that they depend on.
 	PolicyTests []*PolicyTestResult `protobuf:"bytes,3,rep,name=policy_tests,json=policyTests,proto3" json:"policy_tests,omitempty"`
 	// Where guard-rails reach less than before.
-	LostReach     []*ReachLoss `protobuf:"bytes,4,rep,name=lost_reach,json=lostReach,proto3" json:"lost_reach,omitempty"`
+	LostReach []*ReachLoss `protobuf:"bytes,4,rep,name=lost_reach,json=lostReach,proto3" json:"lost_reach,omitempty"`
+	// With `validate_only`: what Lint would find of the result and does not find of what there is. It refuses nothing.
+	// At most 100.
+	Warnings []*LintFinding `protobuf:"bytes,5,rep,name=warnings,proto3" json:"warnings,omitempty"`
+	// How many of these there are in all.
+	WarningCount  int32 `protobuf:"varint,6,opt,name=warning_count,json=warningCount,proto3" json:"warning_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -332,6 +337,20 @@ func (x *ApplyResponse) GetLostReach() []*ReachLoss {
 		return x.LostReach
 	}
 	return nil
+}
+
+func (x *ApplyResponse) GetWarnings() []*LintFinding {
+	if x != nil {
+		return x.Warnings
+	}
+	return nil
+}
+
+func (x *ApplyResponse) GetWarningCount() int32 {
+	if x != nil {
+		return x.WarningCount
+	}
+	return 0
 }
 
 // Less of a guard-rail than before: apps, or principals, or rules that it bound and binds no more.
@@ -621,7 +640,7 @@ var File_sallyport_v1_config_proto protoreflect.FileDescriptor
 
 const file_sallyport_v1_config_proto_rawDesc = "" +
 	"\n" +
-	"\x19sallyport/v1/config.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1esallyport/v1/policy_test.proto\"\x95\x03\n" +
+	"\x19sallyport/v1/config.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x17sallyport/v1/lint.proto\x1a\x1esallyport/v1/policy_test.proto\"\x95\x03\n" +
 	"\fApplyRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12=\n" +
 	"\tresources\x18\x02 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\x90NR\tresources\x12#\n" +
@@ -636,13 +655,15 @@ const file_sallyport_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"EtagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd6\x01\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xb2\x02\n" +
 	"\rApplyResponse\x12.\n" +
 	"\achanges\x18\x01 \x03(\v2\x14.sallyport.v1.ChangeR\achanges\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12A\n" +
 	"\fpolicy_tests\x18\x03 \x03(\v2\x1e.sallyport.v1.PolicyTestResultR\vpolicyTests\x126\n" +
 	"\n" +
-	"lost_reach\x18\x04 \x03(\v2\x17.sallyport.v1.ReachLossR\tlostReach\"\xd1\x02\n" +
+	"lost_reach\x18\x04 \x03(\v2\x17.sallyport.v1.ReachLossR\tlostReach\x125\n" +
+	"\bwarnings\x18\x05 \x03(\v2\x19.sallyport.v1.LintFindingR\bwarnings\x12#\n" +
+	"\rwarning_count\x18\x06 \x01(\x05R\fwarningCount\"\xd1\x02\n" +
 	"\tReachLoss\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x123\n" +
 	"\x05cause\x18\x02 \x01(\x0e2\x1d.sallyport.v1.ReachLoss.CauseR\x05cause\x12\x12\n" +
@@ -709,7 +730,8 @@ var file_sallyport_v1_config_proto_goTypes = []any{
 	nil,                      // 8: sallyport.v1.ApplyRequest.EtagsEntry
 	(*anypb.Any)(nil),        // 9: google.protobuf.Any
 	(*PolicyTestResult)(nil), // 10: sallyport.v1.PolicyTestResult
-	(*structpb.Struct)(nil),  // 11: google.protobuf.Struct
+	(*LintFinding)(nil),      // 11: sallyport.v1.LintFinding
+	(*structpb.Struct)(nil),  // 12: google.protobuf.Struct
 }
 var file_sallyport_v1_config_proto_depIdxs = []int32{
 	9,  // 0: sallyport.v1.ApplyRequest.resources:type_name -> google.protobuf.Any
@@ -717,20 +739,21 @@ var file_sallyport_v1_config_proto_depIdxs = []int32{
 	5,  // 2: sallyport.v1.ApplyResponse.changes:type_name -> sallyport.v1.Change
 	10, // 3: sallyport.v1.ApplyResponse.policy_tests:type_name -> sallyport.v1.PolicyTestResult
 	4,  // 4: sallyport.v1.ApplyResponse.lost_reach:type_name -> sallyport.v1.ReachLoss
-	0,  // 5: sallyport.v1.ReachLoss.cause:type_name -> sallyport.v1.ReachLoss.Cause
-	1,  // 6: sallyport.v1.Change.action:type_name -> sallyport.v1.Change.Action
-	11, // 7: sallyport.v1.Change.before:type_name -> google.protobuf.Struct
-	11, // 8: sallyport.v1.Change.after:type_name -> google.protobuf.Struct
-	9,  // 9: sallyport.v1.ExportResponse.resources:type_name -> google.protobuf.Any
-	2,  // 10: sallyport.v1.ConfigService.Apply:input_type -> sallyport.v1.ApplyRequest
-	6,  // 11: sallyport.v1.ConfigService.Export:input_type -> sallyport.v1.ExportRequest
-	3,  // 12: sallyport.v1.ConfigService.Apply:output_type -> sallyport.v1.ApplyResponse
-	7,  // 13: sallyport.v1.ConfigService.Export:output_type -> sallyport.v1.ExportResponse
-	12, // [12:14] is the sub-list for method output_type
-	10, // [10:12] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	11, // 5: sallyport.v1.ApplyResponse.warnings:type_name -> sallyport.v1.LintFinding
+	0,  // 6: sallyport.v1.ReachLoss.cause:type_name -> sallyport.v1.ReachLoss.Cause
+	1,  // 7: sallyport.v1.Change.action:type_name -> sallyport.v1.Change.Action
+	12, // 8: sallyport.v1.Change.before:type_name -> google.protobuf.Struct
+	12, // 9: sallyport.v1.Change.after:type_name -> google.protobuf.Struct
+	9,  // 10: sallyport.v1.ExportResponse.resources:type_name -> google.protobuf.Any
+	2,  // 11: sallyport.v1.ConfigService.Apply:input_type -> sallyport.v1.ApplyRequest
+	6,  // 12: sallyport.v1.ConfigService.Export:input_type -> sallyport.v1.ExportRequest
+	3,  // 13: sallyport.v1.ConfigService.Apply:output_type -> sallyport.v1.ApplyResponse
+	7,  // 14: sallyport.v1.ConfigService.Export:output_type -> sallyport.v1.ExportResponse
+	13, // [13:15] is the sub-list for method output_type
+	11, // [11:13] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_v1_config_proto_init() }
@@ -738,6 +761,7 @@ func file_sallyport_v1_config_proto_init() {
 	if File_sallyport_v1_config_proto != nil {
 		return
 	}
+	file_sallyport_v1_lint_proto_init()
 	file_sallyport_v1_policy_test_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{

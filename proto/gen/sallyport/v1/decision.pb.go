@@ -82,57 +82,133 @@ func (Truth) EnumDescriptor() ([]byte, []int) {
 	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{0}
 }
 
-// How likely it is that something is wrong.
-type LintFinding_Severity int32
+// What a principal is.
+type AccessPrincipal_Kind int32
 
 const (
 	// Never sent.
-	LintFinding_SEVERITY_UNSPECIFIED LintFinding_Severity = 0
-	// Worth knowing.
-	LintFinding_SEVERITY_NOTE LintFinding_Severity = 1
-	// It does nothing, or not what it seems to.
-	LintFinding_SEVERITY_WARNING LintFinding_Severity = 2
+	AccessPrincipal_KIND_UNSPECIFIED AccessPrincipal_Kind = 0
+	// Anybody, without sign-in.
+	AccessPrincipal_KIND_ANYONE AccessPrincipal_Kind = 1
+	// Whoever signs in at a provider, is not named by address, and of no domain that a rule names. Of their claims nothing is
+	// known.
+	AccessPrincipal_KIND_IDENTITY_PROVIDER AccessPrincipal_Kind = 2
+	// Whoever signs in at a provider with an address in a domain, and is not named by address. Of their claims nothing is
+	// known.
+	AccessPrincipal_KIND_DOMAIN AccessPrincipal_Kind = 3
+	// Whoever has a value of a provider's groups claim, is not named by address, and of no domain that a rule names. Of other
+	// values nothing is known.
+	AccessPrincipal_KIND_CLAIM_GROUP AccessPrincipal_Kind = 4
+	// A service account.
+	AccessPrincipal_KIND_SERVICE_ACCOUNT AccessPrincipal_Kind = 5
+	// A person who is known: a member of a group, named by a rule, a grant or an exemption, or seen.
+	AccessPrincipal_KIND_PERSON AccessPrincipal_Kind = 6
 )
 
-// Enum value maps for LintFinding_Severity.
+// Enum value maps for AccessPrincipal_Kind.
 var (
-	LintFinding_Severity_name = map[int32]string{
-		0: "SEVERITY_UNSPECIFIED",
-		1: "SEVERITY_NOTE",
-		2: "SEVERITY_WARNING",
+	AccessPrincipal_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_ANYONE",
+		2: "KIND_IDENTITY_PROVIDER",
+		3: "KIND_DOMAIN",
+		4: "KIND_CLAIM_GROUP",
+		5: "KIND_SERVICE_ACCOUNT",
+		6: "KIND_PERSON",
 	}
-	LintFinding_Severity_value = map[string]int32{
-		"SEVERITY_UNSPECIFIED": 0,
-		"SEVERITY_NOTE":        1,
-		"SEVERITY_WARNING":     2,
+	AccessPrincipal_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED":       0,
+		"KIND_ANYONE":            1,
+		"KIND_IDENTITY_PROVIDER": 2,
+		"KIND_DOMAIN":            3,
+		"KIND_CLAIM_GROUP":       4,
+		"KIND_SERVICE_ACCOUNT":   5,
+		"KIND_PERSON":            6,
 	}
 )
 
-func (x LintFinding_Severity) Enum() *LintFinding_Severity {
-	p := new(LintFinding_Severity)
+func (x AccessPrincipal_Kind) Enum() *AccessPrincipal_Kind {
+	p := new(AccessPrincipal_Kind)
 	*p = x
 	return p
 }
 
-func (x LintFinding_Severity) String() string {
+func (x AccessPrincipal_Kind) String() string {
 	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
 }
 
-func (LintFinding_Severity) Descriptor() protoreflect.EnumDescriptor {
+func (AccessPrincipal_Kind) Descriptor() protoreflect.EnumDescriptor {
 	return file_sallyport_v1_decision_proto_enumTypes[1].Descriptor()
 }
 
-func (LintFinding_Severity) Type() protoreflect.EnumType {
+func (AccessPrincipal_Kind) Type() protoreflect.EnumType {
 	return &file_sallyport_v1_decision_proto_enumTypes[1]
 }
 
-func (x LintFinding_Severity) Number() protoreflect.EnumNumber {
+func (x AccessPrincipal_Kind) Number() protoreflect.EnumNumber {
 	return protoreflect.EnumNumber(x)
 }
 
-// Deprecated: Use LintFinding_Severity.Descriptor instead.
-func (LintFinding_Severity) EnumDescriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{2, 0}
+// Deprecated: Use AccessPrincipal_Kind.Descriptor instead.
+func (AccessPrincipal_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{32, 0}
+}
+
+// What becomes of it.
+type Access_Outlook int32
+
+const (
+	// Never sent.
+	Access_OUTLOOK_UNSPECIFIED Access_Outlook = 0
+	// It is allowed, whatever the circumstances are that were left out.
+	Access_OUTLOOK_ALLOWED Access_Outlook = 1
+	// It is allowed under conditions, or after another sign-in: `rules` says which.
+	Access_OUTLOOK_DEPENDS Access_Outlook = 2
+	// It hangs on who it is: on facts of the person that are not known here.
+	Access_OUTLOOK_UNKNOWN Access_Outlook = 3
+)
+
+// Enum value maps for Access_Outlook.
+var (
+	Access_Outlook_name = map[int32]string{
+		0: "OUTLOOK_UNSPECIFIED",
+		1: "OUTLOOK_ALLOWED",
+		2: "OUTLOOK_DEPENDS",
+		3: "OUTLOOK_UNKNOWN",
+	}
+	Access_Outlook_value = map[string]int32{
+		"OUTLOOK_UNSPECIFIED": 0,
+		"OUTLOOK_ALLOWED":     1,
+		"OUTLOOK_DEPENDS":     2,
+		"OUTLOOK_UNKNOWN":     3,
+	}
+)
+
+func (x Access_Outlook) Enum() *Access_Outlook {
+	p := new(Access_Outlook)
+	*p = x
+	return p
+}
+
+func (x Access_Outlook) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Access_Outlook) Descriptor() protoreflect.EnumDescriptor {
+	return file_sallyport_v1_decision_proto_enumTypes[2].Descriptor()
+}
+
+func (Access_Outlook) Type() protoreflect.EnumType {
+	return &file_sallyport_v1_decision_proto_enumTypes[2]
+}
+
+func (x Access_Outlook) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Access_Outlook.Descriptor instead.
+func (Access_Outlook) EnumDescriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{33, 0}
 }
 
 // Request of Lint.
@@ -254,97 +330,6 @@ func (x *LintResponse) GetRevision() string {
 	return ""
 }
 
-// Something that a policy says and can hardly mean. It is valid, and enforced as written.
-type LintFinding struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// How likely it is that something is wrong.
-	Severity LintFinding_Severity `protobuf:"varint,1,opt,name=severity,proto3,enum=sallyport.v1.LintFinding_Severity" json:"severity,omitempty"`
-	// Stable code, such as `rule-shadowed`.
-	Code string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
-	// Name of the resource.
-	Resource string `protobuf:"bytes,3,opt,name=resource,proto3" json:"resource,omitempty"`
-	// Path in the resource. Empty for all of it.
-	Field string `protobuf:"bytes,4,opt,name=field,proto3" json:"field,omitempty"`
-	// What was found.
-	Message string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`
-	// What to do.
-	Advice        string `protobuf:"bytes,6,opt,name=advice,proto3" json:"advice,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *LintFinding) Reset() {
-	*x = LintFinding{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *LintFinding) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*LintFinding) ProtoMessage() {}
-
-func (x *LintFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use LintFinding.ProtoReflect.Descriptor instead.
-func (*LintFinding) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *LintFinding) GetSeverity() LintFinding_Severity {
-	if x != nil {
-		return x.Severity
-	}
-	return LintFinding_SEVERITY_UNSPECIFIED
-}
-
-func (x *LintFinding) GetCode() string {
-	if x != nil {
-		return x.Code
-	}
-	return ""
-}
-
-func (x *LintFinding) GetResource() string {
-	if x != nil {
-		return x.Resource
-	}
-	return ""
-}
-
-func (x *LintFinding) GetField() string {
-	if x != nil {
-		return x.Field
-	}
-	return ""
-}
-
-func (x *LintFinding) GetMessage() string {
-	if x != nil {
-		return x.Message
-	}
-	return ""
-}
-
-func (x *LintFinding) GetAdvice() string {
-	if x != nil {
-		return x.Advice
-	}
-	return ""
-}
-
 // Request of Explain.
 type ExplainRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -366,7 +351,7 @@ type ExplainRequest struct {
 
 func (x *ExplainRequest) Reset() {
 	*x = ExplainRequest{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[3]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -378,7 +363,7 @@ func (x *ExplainRequest) String() string {
 func (*ExplainRequest) ProtoMessage() {}
 
 func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[3]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -391,7 +376,7 @@ func (x *ExplainRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainRequest.ProtoReflect.Descriptor instead.
 func (*ExplainRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{3}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ExplainRequest) GetParent() string {
@@ -484,7 +469,7 @@ type DecisionQuestion struct {
 
 func (x *DecisionQuestion) Reset() {
 	*x = DecisionQuestion{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[4]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +481,7 @@ func (x *DecisionQuestion) String() string {
 func (*DecisionQuestion) ProtoMessage() {}
 
 func (x *DecisionQuestion) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[4]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +494,7 @@ func (x *DecisionQuestion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecisionQuestion.ProtoReflect.Descriptor instead.
 func (*DecisionQuestion) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{4}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *DecisionQuestion) GetApp() string {
@@ -644,7 +629,7 @@ type QuestionPerson struct {
 
 func (x *QuestionPerson) Reset() {
 	*x = QuestionPerson{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[5]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -656,7 +641,7 @@ func (x *QuestionPerson) String() string {
 func (*QuestionPerson) ProtoMessage() {}
 
 func (x *QuestionPerson) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[5]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -669,7 +654,7 @@ func (x *QuestionPerson) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuestionPerson.ProtoReflect.Descriptor instead.
 func (*QuestionPerson) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{5}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *QuestionPerson) GetSubject() string {
@@ -803,7 +788,7 @@ type ExplainResponse struct {
 
 func (x *ExplainResponse) Reset() {
 	*x = ExplainResponse{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[6]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -815,7 +800,7 @@ func (x *ExplainResponse) String() string {
 func (*ExplainResponse) ProtoMessage() {}
 
 func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[6]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -828,7 +813,7 @@ func (x *ExplainResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainResponse.ProtoReflect.Descriptor instead.
 func (*ExplainResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{6}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ExplainResponse) GetOutcome() string {
@@ -979,7 +964,7 @@ type DecisionNeed struct {
 
 func (x *DecisionNeed) Reset() {
 	*x = DecisionNeed{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[7]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -991,7 +976,7 @@ func (x *DecisionNeed) String() string {
 func (*DecisionNeed) ProtoMessage() {}
 
 func (x *DecisionNeed) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[7]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1004,7 +989,7 @@ func (x *DecisionNeed) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecisionNeed.ProtoReflect.Descriptor instead.
 func (*DecisionNeed) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{7}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DecisionNeed) GetMaxAge() *durationpb.Duration {
@@ -1041,7 +1026,7 @@ type DecisionStep struct {
 
 func (x *DecisionStep) Reset() {
 	*x = DecisionStep{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[8]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1038,7 @@ func (x *DecisionStep) String() string {
 func (*DecisionStep) ProtoMessage() {}
 
 func (x *DecisionStep) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[8]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,7 +1051,7 @@ func (x *DecisionStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecisionStep.ProtoReflect.Descriptor instead.
 func (*DecisionStep) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{8}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DecisionStep) GetNumber() int32 {
@@ -1118,7 +1103,7 @@ type RuleVerdict struct {
 
 func (x *RuleVerdict) Reset() {
 	*x = RuleVerdict{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[9]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1130,7 +1115,7 @@ func (x *RuleVerdict) String() string {
 func (*RuleVerdict) ProtoMessage() {}
 
 func (x *RuleVerdict) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[9]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1143,7 +1128,7 @@ func (x *RuleVerdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleVerdict.ProtoReflect.Descriptor instead.
 func (*RuleVerdict) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{9}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *RuleVerdict) GetPolicy() string {
@@ -1256,7 +1241,7 @@ type ClauseVerdict struct {
 
 func (x *ClauseVerdict) Reset() {
 	*x = ClauseVerdict{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[10]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1268,7 +1253,7 @@ func (x *ClauseVerdict) String() string {
 func (*ClauseVerdict) ProtoMessage() {}
 
 func (x *ClauseVerdict) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[10]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1281,7 +1266,7 @@ func (x *ClauseVerdict) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClauseVerdict.ProtoReflect.Descriptor instead.
 func (*ClauseVerdict) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{10}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ClauseVerdict) GetField() string {
@@ -1342,7 +1327,7 @@ type DecisionAnswer struct {
 
 func (x *DecisionAnswer) Reset() {
 	*x = DecisionAnswer{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[11]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1354,7 +1339,7 @@ func (x *DecisionAnswer) String() string {
 func (*DecisionAnswer) ProtoMessage() {}
 
 func (x *DecisionAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[11]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1367,7 +1352,7 @@ func (x *DecisionAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecisionAnswer.ProtoReflect.Descriptor instead.
 func (*DecisionAnswer) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{11}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DecisionAnswer) GetOutcome() string {
@@ -1443,7 +1428,7 @@ type SimulateRequest struct {
 
 func (x *SimulateRequest) Reset() {
 	*x = SimulateRequest{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[12]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1455,7 +1440,7 @@ func (x *SimulateRequest) String() string {
 func (*SimulateRequest) ProtoMessage() {}
 
 func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[12]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1468,7 +1453,7 @@ func (x *SimulateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateRequest.ProtoReflect.Descriptor instead.
 func (*SimulateRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{12}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SimulateRequest) GetParent() string {
@@ -1536,7 +1521,7 @@ type SimulateResponse struct {
 
 func (x *SimulateResponse) Reset() {
 	*x = SimulateResponse{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[13]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1548,7 +1533,7 @@ func (x *SimulateResponse) String() string {
 func (*SimulateResponse) ProtoMessage() {}
 
 func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[13]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1561,7 +1546,7 @@ func (x *SimulateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulateResponse.ProtoReflect.Descriptor instead.
 func (*SimulateResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{13}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SimulateResponse) GetSays() isSimulateResponse_Says {
@@ -1622,7 +1607,7 @@ type SimulationProgress struct {
 
 func (x *SimulationProgress) Reset() {
 	*x = SimulationProgress{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[14]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1634,7 +1619,7 @@ func (x *SimulationProgress) String() string {
 func (*SimulationProgress) ProtoMessage() {}
 
 func (x *SimulationProgress) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[14]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1647,7 +1632,7 @@ func (x *SimulationProgress) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulationProgress.ProtoReflect.Descriptor instead.
 func (*SimulationProgress) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{14}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SimulationProgress) GetEvents() int64 {
@@ -1715,7 +1700,7 @@ type SimulationSummary struct {
 
 func (x *SimulationSummary) Reset() {
 	*x = SimulationSummary{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[15]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1727,7 +1712,7 @@ func (x *SimulationSummary) String() string {
 func (*SimulationSummary) ProtoMessage() {}
 
 func (x *SimulationSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[15]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1740,7 +1725,7 @@ func (x *SimulationSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulationSummary.ProtoReflect.Descriptor instead.
 func (*SimulationSummary) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{15}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SimulationSummary) GetRevision() string {
@@ -1872,7 +1857,7 @@ type SimulationMoves struct {
 
 func (x *SimulationMoves) Reset() {
 	*x = SimulationMoves{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[16]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1884,7 +1869,7 @@ func (x *SimulationMoves) String() string {
 func (*SimulationMoves) ProtoMessage() {}
 
 func (x *SimulationMoves) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[16]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1897,7 +1882,7 @@ func (x *SimulationMoves) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulationMoves.ProtoReflect.Descriptor instead.
 func (*SimulationMoves) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{16}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SimulationMoves) GetEvents() int64 {
@@ -1943,7 +1928,7 @@ type SimulationList struct {
 
 func (x *SimulationList) Reset() {
 	*x = SimulationList{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[17]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1955,7 +1940,7 @@ func (x *SimulationList) String() string {
 func (*SimulationList) ProtoMessage() {}
 
 func (x *SimulationList) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[17]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1968,7 +1953,7 @@ func (x *SimulationList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulationList.ProtoReflect.Descriptor instead.
 func (*SimulationList) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{17}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SimulationList) GetEntries() []*SimulationEntry {
@@ -2019,7 +2004,7 @@ type SimulationEntry struct {
 
 func (x *SimulationEntry) Reset() {
 	*x = SimulationEntry{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[18]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +2016,7 @@ func (x *SimulationEntry) String() string {
 func (*SimulationEntry) ProtoMessage() {}
 
 func (x *SimulationEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[18]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +2029,7 @@ func (x *SimulationEntry) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulationEntry.ProtoReflect.Descriptor instead.
 func (*SimulationEntry) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{18}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *SimulationEntry) GetPrincipal() *EventPrincipal {
@@ -2127,7 +2112,7 @@ type SimulationChange struct {
 
 func (x *SimulationChange) Reset() {
 	*x = SimulationChange{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[19]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2139,7 +2124,7 @@ func (x *SimulationChange) String() string {
 func (*SimulationChange) ProtoMessage() {}
 
 func (x *SimulationChange) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[19]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2152,7 +2137,7 @@ func (x *SimulationChange) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulationChange.ProtoReflect.Descriptor instead.
 func (*SimulationChange) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{19}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SimulationChange) GetFrom() string {
@@ -2200,7 +2185,7 @@ type SimulationCount struct {
 
 func (x *SimulationCount) Reset() {
 	*x = SimulationCount{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[20]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2212,7 +2197,7 @@ func (x *SimulationCount) String() string {
 func (*SimulationCount) ProtoMessage() {}
 
 func (x *SimulationCount) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[20]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2225,7 +2210,7 @@ func (x *SimulationCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulationCount.ProtoReflect.Descriptor instead.
 func (*SimulationCount) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{20}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SimulationCount) GetWhy() string {
@@ -2287,7 +2272,7 @@ type SimulationExample struct {
 
 func (x *SimulationExample) Reset() {
 	*x = SimulationExample{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[21]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2299,7 +2284,7 @@ func (x *SimulationExample) String() string {
 func (*SimulationExample) ProtoMessage() {}
 
 func (x *SimulationExample) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[21]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2312,7 +2297,7 @@ func (x *SimulationExample) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulationExample.ProtoReflect.Descriptor instead.
 func (*SimulationExample) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{21}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SimulationExample) GetDecisionId() string {
@@ -2411,7 +2396,7 @@ type SimulationOutcome struct {
 
 func (x *SimulationOutcome) Reset() {
 	*x = SimulationOutcome{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[22]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2423,7 +2408,7 @@ func (x *SimulationOutcome) String() string {
 func (*SimulationOutcome) ProtoMessage() {}
 
 func (x *SimulationOutcome) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[22]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2436,7 +2421,7 @@ func (x *SimulationOutcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SimulationOutcome.ProtoReflect.Descriptor instead.
 func (*SimulationOutcome) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{22}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SimulationOutcome) GetOutcome() string {
@@ -2498,7 +2483,7 @@ type SummarizeShadowRequest struct {
 
 func (x *SummarizeShadowRequest) Reset() {
 	*x = SummarizeShadowRequest{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[23]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2510,7 +2495,7 @@ func (x *SummarizeShadowRequest) String() string {
 func (*SummarizeShadowRequest) ProtoMessage() {}
 
 func (x *SummarizeShadowRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[23]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2523,7 +2508,7 @@ func (x *SummarizeShadowRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SummarizeShadowRequest.ProtoReflect.Descriptor instead.
 func (*SummarizeShadowRequest) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{23}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SummarizeShadowRequest) GetParent() string {
@@ -2591,7 +2576,7 @@ type SummarizeShadowResponse struct {
 
 func (x *SummarizeShadowResponse) Reset() {
 	*x = SummarizeShadowResponse{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[24]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2603,7 +2588,7 @@ func (x *SummarizeShadowResponse) String() string {
 func (*SummarizeShadowResponse) ProtoMessage() {}
 
 func (x *SummarizeShadowResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[24]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2616,7 +2601,7 @@ func (x *SummarizeShadowResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SummarizeShadowResponse.ProtoReflect.Descriptor instead.
 func (*SummarizeShadowResponse) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{24}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SummarizeShadowResponse) GetSays() isSummarizeShadowResponse_Says {
@@ -2693,7 +2678,7 @@ type ShadowSummary struct {
 
 func (x *ShadowSummary) Reset() {
 	*x = ShadowSummary{}
-	mi := &file_sallyport_v1_decision_proto_msgTypes[25]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2705,7 +2690,7 @@ func (x *ShadowSummary) String() string {
 func (*ShadowSummary) ProtoMessage() {}
 
 func (x *ShadowSummary) ProtoReflect() protoreflect.Message {
-	mi := &file_sallyport_v1_decision_proto_msgTypes[25]
+	mi := &file_sallyport_v1_decision_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2718,7 +2703,7 @@ func (x *ShadowSummary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ShadowSummary.ProtoReflect.Descriptor instead.
 func (*ShadowSummary) Descriptor() ([]byte, []int) {
-	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{25}
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ShadowSummary) GetSince() *timestamppb.Timestamp {
@@ -2798,29 +2783,957 @@ func (x *ShadowSummary) GetNotes() []string {
 	return nil
 }
 
+// Request of WhoCanAccess.
+type WhoCanAccessRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the tenant: `tenants/{tenant}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// App id.
+	App string `protobuf:"bytes,2,opt,name=app,proto3" json:"app,omitempty"`
+	// Operation id.
+	Operation string `protobuf:"bytes,3,opt,name=operation,proto3" json:"operation,omitempty"`
+	// Under which.
+	Circumstances *Circumstances `protobuf:"bytes,4,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
+	// Resources as Apply takes them: the answer is about what there would be once they were applied.
+	Draft []*anypb.Any `protobuf:"bytes,5,rep,name=draft,proto3" json:"draft,omitempty"`
+	// Also people of whom it hangs on what is not known of them here, such as values of their provider's groups claim.
+	ShowUnknown bool `protobuf:"varint,6,opt,name=show_unknown,json=showUnknown,proto3" json:"show_unknown,omitempty"`
+	// At most this many; 0 means 50, the maximum is 500.
+	PageSize int32 `protobuf:"varint,7,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the page before; everything else must be as it was.
+	PageToken     string `protobuf:"bytes,8,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhoCanAccessRequest) Reset() {
+	*x = WhoCanAccessRequest{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhoCanAccessRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhoCanAccessRequest) ProtoMessage() {}
+
+func (x *WhoCanAccessRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhoCanAccessRequest.ProtoReflect.Descriptor instead.
+func (*WhoCanAccessRequest) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *WhoCanAccessRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *WhoCanAccessRequest) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *WhoCanAccessRequest) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *WhoCanAccessRequest) GetCircumstances() *Circumstances {
+	if x != nil {
+		return x.Circumstances
+	}
+	return nil
+}
+
+func (x *WhoCanAccessRequest) GetDraft() []*anypb.Any {
+	if x != nil {
+		return x.Draft
+	}
+	return nil
+}
+
+func (x *WhoCanAccessRequest) GetShowUnknown() bool {
+	if x != nil {
+		return x.ShowUnknown
+	}
+	return false
+}
+
+func (x *WhoCanAccessRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *WhoCanAccessRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// Response of WhoCanAccess.
+type WhoCanAccessResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// This page, classes first, then service accounts, then people by address. It may be short, or empty, and not the last:
+	// a page looks at 20,000 principals at most.
+	Principals []*PrincipalAccess `protobuf:"bytes,1,rep,name=principals,proto3" json:"principals,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Revision of the policy that this was decided by. With a draft, the one that it was put upon.
+	Revision string `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// What this page cannot say, and why, in words.
+	Notes         []string `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhoCanAccessResponse) Reset() {
+	*x = WhoCanAccessResponse{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhoCanAccessResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhoCanAccessResponse) ProtoMessage() {}
+
+func (x *WhoCanAccessResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhoCanAccessResponse.ProtoReflect.Descriptor instead.
+func (*WhoCanAccessResponse) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *WhoCanAccessResponse) GetPrincipals() []*PrincipalAccess {
+	if x != nil {
+		return x.Principals
+	}
+	return nil
+}
+
+func (x *WhoCanAccessResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *WhoCanAccessResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *WhoCanAccessResponse) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+// Request of WhatCanAccess.
+type WhatCanAccessRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the tenant: `tenants/{tenant}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Who: a stranger, if neither is set.
+	//
+	// Types that are valid to be assigned to Principal:
+	//
+	//	*WhatCanAccessRequest_Person
+	//	*WhatCanAccessRequest_ServiceAccount
+	Principal isWhatCanAccessRequest_Principal `protobuf_oneof:"principal"`
+	// Under which.
+	Circumstances *Circumstances `protobuf:"bytes,4,opt,name=circumstances,proto3" json:"circumstances,omitempty"`
+	// Resources as Apply takes them: the answer is about what there would be once they were applied.
+	Draft []*anypb.Any `protobuf:"bytes,5,rep,name=draft,proto3" json:"draft,omitempty"`
+	// Also what hangs on what is not said of the person, such as values of their provider's groups claim.
+	ShowUnknown bool `protobuf:"varint,6,opt,name=show_unknown,json=showUnknown,proto3" json:"show_unknown,omitempty"`
+	// At most this many; 0 means 50, the maximum is 500.
+	PageSize int32 `protobuf:"varint,7,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// `next_page_token` of the page before; everything else must be as it was.
+	PageToken     string `protobuf:"bytes,8,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhatCanAccessRequest) Reset() {
+	*x = WhatCanAccessRequest{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhatCanAccessRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhatCanAccessRequest) ProtoMessage() {}
+
+func (x *WhatCanAccessRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhatCanAccessRequest.ProtoReflect.Descriptor instead.
+func (*WhatCanAccessRequest) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *WhatCanAccessRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *WhatCanAccessRequest) GetPrincipal() isWhatCanAccessRequest_Principal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *WhatCanAccessRequest) GetPerson() *QuestionPerson {
+	if x != nil {
+		if x, ok := x.Principal.(*WhatCanAccessRequest_Person); ok {
+			return x.Person
+		}
+	}
+	return nil
+}
+
+func (x *WhatCanAccessRequest) GetServiceAccount() string {
+	if x != nil {
+		if x, ok := x.Principal.(*WhatCanAccessRequest_ServiceAccount); ok {
+			return x.ServiceAccount
+		}
+	}
+	return ""
+}
+
+func (x *WhatCanAccessRequest) GetCircumstances() *Circumstances {
+	if x != nil {
+		return x.Circumstances
+	}
+	return nil
+}
+
+func (x *WhatCanAccessRequest) GetDraft() []*anypb.Any {
+	if x != nil {
+		return x.Draft
+	}
+	return nil
+}
+
+func (x *WhatCanAccessRequest) GetShowUnknown() bool {
+	if x != nil {
+		return x.ShowUnknown
+	}
+	return false
+}
+
+func (x *WhatCanAccessRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *WhatCanAccessRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type isWhatCanAccessRequest_Principal interface {
+	isWhatCanAccessRequest_Principal()
+}
+
+type WhatCanAccessRequest_Person struct {
+	// Somebody who has signed in.
+	Person *QuestionPerson `protobuf:"bytes,2,opt,name=person,proto3,oneof"`
+}
+
+type WhatCanAccessRequest_ServiceAccount struct {
+	// Id of a service account.
+	ServiceAccount string `protobuf:"bytes,3,opt,name=service_account,json=serviceAccount,proto3,oneof"`
+}
+
+func (*WhatCanAccessRequest_Person) isWhatCanAccessRequest_Principal() {}
+
+func (*WhatCanAccessRequest_ServiceAccount) isWhatCanAccessRequest_Principal() {}
+
+// Response of WhatCanAccess.
+type WhatCanAccessResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// This page, by app and operation. It may be short, or empty, and not the last: a page looks at 200,000 operations at
+	// most.
+	Operations []*OperationAccess `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// Revision of the policy that this was decided by. With a draft, the one that it was put upon.
+	Revision string `protobuf:"bytes,3,opt,name=revision,proto3" json:"revision,omitempty"`
+	// What this cannot say, and why, in words.
+	Notes []string `protobuf:"bytes,4,rep,name=notes,proto3" json:"notes,omitempty"`
+	// Who it is about, in words.
+	Who string `protobuf:"bytes,5,opt,name=who,proto3" json:"who,omitempty"`
+	// Ids of the groups that the principal surely is in.
+	Groups        []string `protobuf:"bytes,6,rep,name=groups,proto3" json:"groups,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WhatCanAccessResponse) Reset() {
+	*x = WhatCanAccessResponse{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WhatCanAccessResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WhatCanAccessResponse) ProtoMessage() {}
+
+func (x *WhatCanAccessResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WhatCanAccessResponse.ProtoReflect.Descriptor instead.
+func (*WhatCanAccessResponse) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *WhatCanAccessResponse) GetOperations() []*OperationAccess {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *WhatCanAccessResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *WhatCanAccessResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *WhatCanAccessResponse) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
+func (x *WhatCanAccessResponse) GetWho() string {
+	if x != nil {
+		return x.Who
+	}
+	return ""
+}
+
+func (x *WhatCanAccessResponse) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+// What a request is made under. What is left out is unknown: what hangs on it is told as a condition.
+type Circumstances struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The client's address.
+	SourceIp string `protobuf:"bytes,1,opt,name=source_ip,json=sourceIp,proto3" json:"source_ip,omitempty"`
+	// Of the source address: ISO 3166-1 alpha-2.
+	Country string `protobuf:"bytes,2,opt,name=country,proto3" json:"country,omitempty"`
+	// Left out: some time from now on.
+	Time          *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=time,proto3" json:"time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Circumstances) Reset() {
+	*x = Circumstances{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Circumstances) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Circumstances) ProtoMessage() {}
+
+func (x *Circumstances) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Circumstances.ProtoReflect.Descriptor instead.
+func (*Circumstances) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *Circumstances) GetSourceIp() string {
+	if x != nil {
+		return x.SourceIp
+	}
+	return ""
+}
+
+func (x *Circumstances) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *Circumstances) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+// Somebody, and what becomes of what they ask for.
+type PrincipalAccess struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Who.
+	Principal *AccessPrincipal `protobuf:"bytes,1,opt,name=principal,proto3" json:"principal,omitempty"`
+	// What becomes of it.
+	Access        *Access `protobuf:"bytes,2,opt,name=access,proto3" json:"access,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PrincipalAccess) Reset() {
+	*x = PrincipalAccess{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PrincipalAccess) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PrincipalAccess) ProtoMessage() {}
+
+func (x *PrincipalAccess) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PrincipalAccess.ProtoReflect.Descriptor instead.
+func (*PrincipalAccess) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *PrincipalAccess) GetPrincipal() *AccessPrincipal {
+	if x != nil {
+		return x.Principal
+	}
+	return nil
+}
+
+func (x *PrincipalAccess) GetAccess() *Access {
+	if x != nil {
+		return x.Access
+	}
+	return nil
+}
+
+// An operation, and what becomes of a request for it.
+type OperationAccess struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// App id.
+	App string `protobuf:"bytes,1,opt,name=app,proto3" json:"app,omitempty"`
+	// Operation id.
+	Operation string `protobuf:"bytes,2,opt,name=operation,proto3" json:"operation,omitempty"`
+	// What becomes of it.
+	Access        *Access `protobuf:"bytes,3,opt,name=access,proto3" json:"access,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationAccess) Reset() {
+	*x = OperationAccess{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationAccess) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationAccess) ProtoMessage() {}
+
+func (x *OperationAccess) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationAccess.ProtoReflect.Descriptor instead.
+func (*OperationAccess) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *OperationAccess) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *OperationAccess) GetOperation() string {
+	if x != nil {
+		return x.Operation
+	}
+	return ""
+}
+
+func (x *OperationAccess) GetAccess() *Access {
+	if x != nil {
+		return x.Access
+	}
+	return nil
+}
+
+// Who may do something.
+type AccessPrincipal struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it is.
+	Kind AccessPrincipal_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=sallyport.v1.AccessPrincipal_Kind" json:"kind,omitempty"`
+	// As a rule says it: `anyone`, `idp:demo`, `domain:acme.test`, `serviceAccount:ci`, `user:ann@acme.test`; a claim as
+	// `claim:demo:engineering`.
+	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	// Where they sign in.
+	IdentityProvider string `protobuf:"bytes,3,opt,name=identity_provider,json=identityProvider,proto3" json:"identity_provider,omitempty"`
+	// Stable and opaque, such as `user:…`. Of people who were seen.
+	Subject string `protobuf:"bytes,4,opt,name=subject,proto3" json:"subject,omitempty"`
+	// Address of a person. Its provider vouches for it.
+	Email string `protobuf:"bytes,5,opt,name=email,proto3" json:"email,omitempty"`
+	// Ids of the groups that it surely is in.
+	Groups []string `protobuf:"bytes,6,rep,name=groups,proto3" json:"groups,omitempty"`
+	// When a session of the person, or a request, was last seen. What is known of their claims is of then.
+	SeenTime      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=seen_time,json=seenTime,proto3" json:"seen_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessPrincipal) Reset() {
+	*x = AccessPrincipal{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessPrincipal) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessPrincipal) ProtoMessage() {}
+
+func (x *AccessPrincipal) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessPrincipal.ProtoReflect.Descriptor instead.
+func (*AccessPrincipal) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *AccessPrincipal) GetKind() AccessPrincipal_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return AccessPrincipal_KIND_UNSPECIFIED
+}
+
+func (x *AccessPrincipal) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *AccessPrincipal) GetIdentityProvider() string {
+	if x != nil {
+		return x.IdentityProvider
+	}
+	return ""
+}
+
+func (x *AccessPrincipal) GetSubject() string {
+	if x != nil {
+		return x.Subject
+	}
+	return ""
+}
+
+func (x *AccessPrincipal) GetEmail() string {
+	if x != nil {
+		return x.Email
+	}
+	return ""
+}
+
+func (x *AccessPrincipal) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *AccessPrincipal) GetSeenTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SeenTime
+	}
+	return nil
+}
+
+// What becomes of a request of which not everything is known.
+type Access struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What becomes of it.
+	Outlook Access_Outlook `protobuf:"varint,1,opt,name=outlook,proto3,enum=sallyport.v1.Access_Outlook" json:"outlook,omitempty"`
+	// What would be decided on no more than what is known: `ALLOW`, `DENY`, `AUTHENTICATE` or `STEP_UP`.
+	Outcome string `protobuf:"bytes,2,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Stable code, such as `allow.rule`.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// If it is allowed, the rule by which; else every ALLOW that may allow it, then every REQUIRE and DENY that may refuse it.
+	// At most 20.
+	Rules []*AccessRule `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
+	// How many more there are.
+	MoreRules     int32 `protobuf:"varint,5,opt,name=more_rules,json=moreRules,proto3" json:"more_rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Access) Reset() {
+	*x = Access{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Access) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Access) ProtoMessage() {}
+
+func (x *Access) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Access.ProtoReflect.Descriptor instead.
+func (*Access) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Access) GetOutlook() Access_Outlook {
+	if x != nil {
+		return x.Outlook
+	}
+	return Access_OUTLOOK_UNSPECIFIED
+}
+
+func (x *Access) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *Access) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Access) GetRules() []*AccessRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *Access) GetMoreRules() int32 {
+	if x != nil {
+		return x.MoreRules
+	}
+	return 0
+}
+
+// A rule or grant that something hangs on.
+type AccessRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it does.
+	Effect Effect `protobuf:"varint,1,opt,name=effect,proto3,enum=sallyport.v1.Effect" json:"effect,omitempty"`
+	// Id of its policy.
+	Policy string `protobuf:"bytes,2,opt,name=policy,proto3" json:"policy,omitempty"`
+	// Its id.
+	Rule string `protobuf:"bytes,3,opt,name=rule,proto3" json:"rule,omitempty"`
+	// Id of the grant that it is, in place of policy and rule.
+	Grant string `protobuf:"bytes,4,opt,name=grant,proto3" json:"grant,omitempty"`
+	// Groups that it names and the principal is in, or may be.
+	Groups []string `protobuf:"bytes,5,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Of ALLOW: it allows if all of them hold. Of DENY: it refuses if all of them hold. Of REQUIRE: it refuses unless those of
+	// its `conditions` and its `expression` hold, if the others do. Those that surely hold are left out.
+	Conditions []*AccessCondition `protobuf:"bytes,6,rep,name=conditions,proto3" json:"conditions,omitempty"`
+	// The above as a sentence. Empty if it simply allows.
+	Text          string `protobuf:"bytes,7,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessRule) Reset() {
+	*x = AccessRule{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessRule) ProtoMessage() {}
+
+func (x *AccessRule) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessRule.ProtoReflect.Descriptor instead.
+func (*AccessRule) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *AccessRule) GetEffect() Effect {
+	if x != nil {
+		return x.Effect
+	}
+	return Effect_EFFECT_UNSPECIFIED
+}
+
+func (x *AccessRule) GetPolicy() string {
+	if x != nil {
+		return x.Policy
+	}
+	return ""
+}
+
+func (x *AccessRule) GetRule() string {
+	if x != nil {
+		return x.Rule
+	}
+	return ""
+}
+
+func (x *AccessRule) GetGrant() string {
+	if x != nil {
+		return x.Grant
+	}
+	return ""
+}
+
+func (x *AccessRule) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *AccessRule) GetConditions() []*AccessCondition {
+	if x != nil {
+		return x.Conditions
+	}
+	return nil
+}
+
+func (x *AccessRule) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// A clause of a rule that is not known to hold.
+type AccessCondition struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Field of the rule, such as `conditions.source_cidrs`.
+	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
+	// In words.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccessCondition) Reset() {
+	*x = AccessCondition{}
+	mi := &file_sallyport_v1_decision_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccessCondition) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccessCondition) ProtoMessage() {}
+
+func (x *AccessCondition) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_decision_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccessCondition.ProtoReflect.Descriptor instead.
+func (*AccessCondition) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_decision_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *AccessCondition) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *AccessCondition) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
 var File_sallyport_v1_decision_proto protoreflect.FileDescriptor
 
 const file_sallyport_v1_decision_proto_rawDesc = "" +
 	"\n" +
-	"\x1bsallyport/v1/decision.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sallyport/v1/audit.proto\x1a\x19sallyport/v1/policy.proto\"\\\n" +
+	"\x1bsallyport/v1/decision.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sallyport/v1/audit.proto\x1a\x17sallyport/v1/lint.proto\x1a\x19sallyport/v1/policy.proto\"\\\n" +
 	"\vLintRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x125\n" +
 	"\x05draft\x18\x02 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05draft\"w\n" +
 	"\fLintResponse\x125\n" +
 	"\bfindings\x18\x01 \x03(\v2\x19.sallyport.v1.LintFindingR\bfindings\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x05R\x05total\x12\x1a\n" +
-	"\brevision\x18\x03 \x01(\tR\brevision\"\x94\x02\n" +
-	"\vLintFinding\x12>\n" +
-	"\bseverity\x18\x01 \x01(\x0e2\".sallyport.v1.LintFinding.SeverityR\bseverity\x12\x12\n" +
-	"\x04code\x18\x02 \x01(\tR\x04code\x12\x1a\n" +
-	"\bresource\x18\x03 \x01(\tR\bresource\x12\x14\n" +
-	"\x05field\x18\x04 \x01(\tR\x05field\x12\x18\n" +
-	"\amessage\x18\x05 \x01(\tR\amessage\x12\x16\n" +
-	"\x06advice\x18\x06 \x01(\tR\x06advice\"M\n" +
-	"\bSeverity\x12\x18\n" +
-	"\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n" +
-	"\rSEVERITY_NOTE\x10\x01\x12\x14\n" +
-	"\x10SEVERITY_WARNING\x10\x02\"\xd0\x01\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\"\xd0\x01\n" +
 	"\x0eExplainRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x12<\n" +
 	"\bquestion\x18\x02 \x01(\v2\x1e.sallyport.v1.DecisionQuestionH\x00R\bquestion\x12!\n" +
@@ -3028,17 +3941,113 @@ const file_sallyport_v1_decision_proto_rawDesc = "" +
 	"\x06losses\x18\t \x01(\v2\x1d.sallyport.v1.SimulationMovesR\x06losses\x128\n" +
 	"\achanges\x18\n" +
 	" \x03(\v2\x1e.sallyport.v1.SimulationChangeR\achanges\x12\x14\n" +
-	"\x05notes\x18\v \x03(\tR\x05notes*R\n" +
+	"\x05notes\x18\v \x03(\tR\x05notes\"\xe3\x02\n" +
+	"\x13WhoCanAccessRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x12\x1b\n" +
+	"\x03app\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x03app\x12(\n" +
+	"\toperation\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\toperation\x12A\n" +
+	"\rcircumstances\x18\x04 \x01(\v2\x1b.sallyport.v1.CircumstancesR\rcircumstances\x125\n" +
+	"\x05draft\x18\x05 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05draft\x12!\n" +
+	"\fshow_unknown\x18\x06 \x01(\bR\vshowUnknown\x12'\n" +
+	"\tpage_size\x18\a \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"\xaf\x01\n" +
+	"\x14WhoCanAccessResponse\x12=\n" +
+	"\n" +
+	"principals\x18\x01 \x03(\v2\x1d.sallyport.v1.PrincipalAccessR\n" +
+	"principals\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12\x14\n" +
+	"\x05notes\x18\x04 \x03(\tR\x05notes\"\x96\x03\n" +
+	"\x14WhatCanAccessRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x126\n" +
+	"\x06person\x18\x02 \x01(\v2\x1c.sallyport.v1.QuestionPersonH\x00R\x06person\x122\n" +
+	"\x0fservice_account\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?H\x00R\x0eserviceAccount\x12A\n" +
+	"\rcircumstances\x18\x04 \x01(\v2\x1b.sallyport.v1.CircumstancesR\rcircumstances\x125\n" +
+	"\x05draft\x18\x05 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05draft\x12!\n" +
+	"\fshow_unknown\x18\x06 \x01(\bR\vshowUnknown\x12'\n" +
+	"\tpage_size\x18\a \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageTokenB\v\n" +
+	"\tprincipal\"\xda\x01\n" +
+	"\x15WhatCanAccessResponse\x12=\n" +
+	"\n" +
+	"operations\x18\x01 \x03(\v2\x1d.sallyport.v1.OperationAccessR\n" +
+	"operations\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12\x1a\n" +
+	"\brevision\x18\x03 \x01(\tR\brevision\x12\x14\n" +
+	"\x05notes\x18\x04 \x03(\tR\x05notes\x12\x10\n" +
+	"\x03who\x18\x05 \x01(\tR\x03who\x12\x16\n" +
+	"\x06groups\x18\x06 \x03(\tR\x06groups\"\x98\x01\n" +
+	"\rCircumstances\x12'\n" +
+	"\tsource_ip\x18\x01 \x01(\tB\n" +
+	"\xbaH\a\xd8\x01\x01r\x02p\x01R\bsourceIp\x12.\n" +
+	"\acountry\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{2})?$R\acountry\x12.\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"|\n" +
+	"\x0fPrincipalAccess\x12;\n" +
+	"\tprincipal\x18\x01 \x01(\v2\x1d.sallyport.v1.AccessPrincipalR\tprincipal\x12,\n" +
+	"\x06access\x18\x02 \x01(\v2\x14.sallyport.v1.AccessR\x06access\"o\n" +
+	"\x0fOperationAccess\x12\x10\n" +
+	"\x03app\x18\x01 \x01(\tR\x03app\x12\x1c\n" +
+	"\toperation\x18\x02 \x01(\tR\toperation\x12,\n" +
+	"\x06access\x18\x03 \x01(\v2\x14.sallyport.v1.AccessR\x06access\"\xa5\x03\n" +
+	"\x0fAccessPrincipal\x126\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\".sallyport.v1.AccessPrincipal.KindR\x04kind\x12\x0e\n" +
+	"\x02id\x18\x02 \x01(\tR\x02id\x12+\n" +
+	"\x11identity_provider\x18\x03 \x01(\tR\x10identityProvider\x12\x18\n" +
+	"\asubject\x18\x04 \x01(\tR\asubject\x12\x14\n" +
+	"\x05email\x18\x05 \x01(\tR\x05email\x12\x16\n" +
+	"\x06groups\x18\x06 \x03(\tR\x06groups\x127\n" +
+	"\tseen_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bseenTime\"\x9b\x01\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vKIND_ANYONE\x10\x01\x12\x1a\n" +
+	"\x16KIND_IDENTITY_PROVIDER\x10\x02\x12\x0f\n" +
+	"\vKIND_DOMAIN\x10\x03\x12\x14\n" +
+	"\x10KIND_CLAIM_GROUP\x10\x04\x12\x18\n" +
+	"\x14KIND_SERVICE_ACCOUNT\x10\x05\x12\x0f\n" +
+	"\vKIND_PERSON\x10\x06\"\xa4\x02\n" +
+	"\x06Access\x126\n" +
+	"\aoutlook\x18\x01 \x01(\x0e2\x1c.sallyport.v1.Access.OutlookR\aoutlook\x12\x18\n" +
+	"\aoutcome\x18\x02 \x01(\tR\aoutcome\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12.\n" +
+	"\x05rules\x18\x04 \x03(\v2\x18.sallyport.v1.AccessRuleR\x05rules\x12\x1d\n" +
+	"\n" +
+	"more_rules\x18\x05 \x01(\x05R\tmoreRules\"a\n" +
+	"\aOutlook\x12\x17\n" +
+	"\x13OUTLOOK_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fOUTLOOK_ALLOWED\x10\x01\x12\x13\n" +
+	"\x0fOUTLOOK_DEPENDS\x10\x02\x12\x13\n" +
+	"\x0fOUTLOOK_UNKNOWN\x10\x03\"\xe7\x01\n" +
+	"\n" +
+	"AccessRule\x12,\n" +
+	"\x06effect\x18\x01 \x01(\x0e2\x14.sallyport.v1.EffectR\x06effect\x12\x16\n" +
+	"\x06policy\x18\x02 \x01(\tR\x06policy\x12\x12\n" +
+	"\x04rule\x18\x03 \x01(\tR\x04rule\x12\x14\n" +
+	"\x05grant\x18\x04 \x01(\tR\x05grant\x12\x16\n" +
+	"\x06groups\x18\x05 \x03(\tR\x06groups\x12=\n" +
+	"\n" +
+	"conditions\x18\x06 \x03(\v2\x1d.sallyport.v1.AccessConditionR\n" +
+	"conditions\x12\x12\n" +
+	"\x04text\x18\a \x01(\tR\x04text\";\n" +
+	"\x0fAccessCondition\x12\x14\n" +
+	"\x05field\x18\x01 \x01(\tR\x05field\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text*R\n" +
 	"\x05Truth\x12\x15\n" +
 	"\x11TRUTH_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vTRUTH_FALSE\x10\x01\x12\x11\n" +
 	"\rTRUTH_UNKNOWN\x10\x02\x12\x0e\n" +
 	"\n" +
-	"TRUTH_TRUE\x10\x032\xd1\x02\n" +
+	"TRUTH_TRUE\x10\x032\x8c\x04\n" +
 	"\x0fDecisionService\x12K\n" +
 	"\aExplain\x12\x1c.sallyport.v1.ExplainRequest\x1a\x1d.sallyport.v1.ExplainResponse\"\x03\x90\x02\x01\x12K\n" +
 	"\bSimulate\x12\x1d.sallyport.v1.SimulateRequest\x1a\x1e.sallyport.v1.SimulateResponse0\x01\x12`\n" +
-	"\x0fSummarizeShadow\x12$.sallyport.v1.SummarizeShadowRequest\x1a%.sallyport.v1.SummarizeShadowResponse0\x01\x12B\n" +
+	"\x0fSummarizeShadow\x12$.sallyport.v1.SummarizeShadowRequest\x1a%.sallyport.v1.SummarizeShadowResponse0\x01\x12Z\n" +
+	"\fWhoCanAccess\x12!.sallyport.v1.WhoCanAccessRequest\x1a\".sallyport.v1.WhoCanAccessResponse\"\x03\x90\x02\x01\x12]\n" +
+	"\rWhatCanAccess\x12\".sallyport.v1.WhatCanAccessRequest\x1a#.sallyport.v1.WhatCanAccessResponse\"\x03\x90\x02\x01\x12B\n" +
 	"\x04Lint\x12\x19.sallyport.v1.LintRequest\x1a\x1a.sallyport.v1.LintResponse\"\x03\x90\x02\x01B\xb9\x01\n" +
 	"\x10com.sallyport.v1B\rDecisionProtoP\x01ZEgithub.com/sallyport-iap/sallyport/proto/gen/sallyport/v1;sallyportv1\xa2\x02\x03SXX\xaa\x02\fSallyport.V1\xca\x02\fSallyport\\V1\xe2\x02\x18Sallyport\\V1\\GPBMetadata\xea\x02\rSallyport::V1b\x06proto3"
 
@@ -3054,14 +4063,14 @@ func file_sallyport_v1_decision_proto_rawDescGZIP() []byte {
 	return file_sallyport_v1_decision_proto_rawDescData
 }
 
-var file_sallyport_v1_decision_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_sallyport_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_sallyport_v1_decision_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_sallyport_v1_decision_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
 var file_sallyport_v1_decision_proto_goTypes = []any{
 	(Truth)(0),                      // 0: sallyport.v1.Truth
-	(LintFinding_Severity)(0),       // 1: sallyport.v1.LintFinding.Severity
-	(*LintRequest)(nil),             // 2: sallyport.v1.LintRequest
-	(*LintResponse)(nil),            // 3: sallyport.v1.LintResponse
-	(*LintFinding)(nil),             // 4: sallyport.v1.LintFinding
+	(AccessPrincipal_Kind)(0),       // 1: sallyport.v1.AccessPrincipal.Kind
+	(Access_Outlook)(0),             // 2: sallyport.v1.Access.Outlook
+	(*LintRequest)(nil),             // 3: sallyport.v1.LintRequest
+	(*LintResponse)(nil),            // 4: sallyport.v1.LintResponse
 	(*ExplainRequest)(nil),          // 5: sallyport.v1.ExplainRequest
 	(*DecisionQuestion)(nil),        // 6: sallyport.v1.DecisionQuestion
 	(*QuestionPerson)(nil),          // 7: sallyport.v1.QuestionPerson
@@ -3085,89 +4094,121 @@ var file_sallyport_v1_decision_proto_goTypes = []any{
 	(*SummarizeShadowRequest)(nil),  // 25: sallyport.v1.SummarizeShadowRequest
 	(*SummarizeShadowResponse)(nil), // 26: sallyport.v1.SummarizeShadowResponse
 	(*ShadowSummary)(nil),           // 27: sallyport.v1.ShadowSummary
-	(*anypb.Any)(nil),               // 28: google.protobuf.Any
-	(*timestamppb.Timestamp)(nil),   // 29: google.protobuf.Timestamp
-	(*EventAsked)(nil),              // 30: sallyport.v1.EventAsked
-	(*EventShadow)(nil),             // 31: sallyport.v1.EventShadow
-	(*AccessEvent)(nil),             // 32: sallyport.v1.AccessEvent
-	(*durationpb.Duration)(nil),     // 33: google.protobuf.Duration
-	(Effect)(0),                     // 34: sallyport.v1.Effect
-	(*EventPrincipal)(nil),          // 35: sallyport.v1.EventPrincipal
+	(*WhoCanAccessRequest)(nil),     // 28: sallyport.v1.WhoCanAccessRequest
+	(*WhoCanAccessResponse)(nil),    // 29: sallyport.v1.WhoCanAccessResponse
+	(*WhatCanAccessRequest)(nil),    // 30: sallyport.v1.WhatCanAccessRequest
+	(*WhatCanAccessResponse)(nil),   // 31: sallyport.v1.WhatCanAccessResponse
+	(*Circumstances)(nil),           // 32: sallyport.v1.Circumstances
+	(*PrincipalAccess)(nil),         // 33: sallyport.v1.PrincipalAccess
+	(*OperationAccess)(nil),         // 34: sallyport.v1.OperationAccess
+	(*AccessPrincipal)(nil),         // 35: sallyport.v1.AccessPrincipal
+	(*Access)(nil),                  // 36: sallyport.v1.Access
+	(*AccessRule)(nil),              // 37: sallyport.v1.AccessRule
+	(*AccessCondition)(nil),         // 38: sallyport.v1.AccessCondition
+	(*anypb.Any)(nil),               // 39: google.protobuf.Any
+	(*LintFinding)(nil),             // 40: sallyport.v1.LintFinding
+	(*timestamppb.Timestamp)(nil),   // 41: google.protobuf.Timestamp
+	(*EventAsked)(nil),              // 42: sallyport.v1.EventAsked
+	(*EventShadow)(nil),             // 43: sallyport.v1.EventShadow
+	(*AccessEvent)(nil),             // 44: sallyport.v1.AccessEvent
+	(*durationpb.Duration)(nil),     // 45: google.protobuf.Duration
+	(Effect)(0),                     // 46: sallyport.v1.Effect
+	(*EventPrincipal)(nil),          // 47: sallyport.v1.EventPrincipal
 }
 var file_sallyport_v1_decision_proto_depIdxs = []int32{
-	28, // 0: sallyport.v1.LintRequest.draft:type_name -> google.protobuf.Any
-	4,  // 1: sallyport.v1.LintResponse.findings:type_name -> sallyport.v1.LintFinding
-	1,  // 2: sallyport.v1.LintFinding.severity:type_name -> sallyport.v1.LintFinding.Severity
-	6,  // 3: sallyport.v1.ExplainRequest.question:type_name -> sallyport.v1.DecisionQuestion
-	28, // 4: sallyport.v1.ExplainRequest.draft:type_name -> google.protobuf.Any
-	29, // 5: sallyport.v1.DecisionQuestion.time:type_name -> google.protobuf.Timestamp
-	7,  // 6: sallyport.v1.DecisionQuestion.person:type_name -> sallyport.v1.QuestionPerson
-	29, // 7: sallyport.v1.QuestionPerson.auth_time:type_name -> google.protobuf.Timestamp
-	30, // 8: sallyport.v1.QuestionPerson.asked:type_name -> sallyport.v1.EventAsked
-	29, // 9: sallyport.v1.ExplainResponse.valid_until:type_name -> google.protobuf.Timestamp
-	9,  // 10: sallyport.v1.ExplainResponse.step_up:type_name -> sallyport.v1.DecisionNeed
-	10, // 11: sallyport.v1.ExplainResponse.steps:type_name -> sallyport.v1.DecisionStep
-	11, // 12: sallyport.v1.ExplainResponse.rules:type_name -> sallyport.v1.RuleVerdict
-	31, // 13: sallyport.v1.ExplainResponse.shadow:type_name -> sallyport.v1.EventShadow
-	13, // 14: sallyport.v1.ExplainResponse.told:type_name -> sallyport.v1.DecisionAnswer
-	32, // 15: sallyport.v1.ExplainResponse.event:type_name -> sallyport.v1.AccessEvent
-	33, // 16: sallyport.v1.DecisionNeed.max_age:type_name -> google.protobuf.Duration
-	34, // 17: sallyport.v1.RuleVerdict.effect:type_name -> sallyport.v1.Effect
-	0,  // 18: sallyport.v1.RuleVerdict.scope:type_name -> sallyport.v1.Truth
-	0,  // 19: sallyport.v1.RuleVerdict.requirement:type_name -> sallyport.v1.Truth
-	12, // 20: sallyport.v1.RuleVerdict.clauses:type_name -> sallyport.v1.ClauseVerdict
-	0,  // 21: sallyport.v1.ClauseVerdict.truth:type_name -> sallyport.v1.Truth
-	28, // 22: sallyport.v1.SimulateRequest.draft:type_name -> google.protobuf.Any
-	29, // 23: sallyport.v1.SimulateRequest.since:type_name -> google.protobuf.Timestamp
-	29, // 24: sallyport.v1.SimulateRequest.until:type_name -> google.protobuf.Timestamp
-	16, // 25: sallyport.v1.SimulateResponse.progress:type_name -> sallyport.v1.SimulationProgress
-	17, // 26: sallyport.v1.SimulateResponse.summary:type_name -> sallyport.v1.SimulationSummary
-	29, // 27: sallyport.v1.SimulationProgress.reached:type_name -> google.protobuf.Timestamp
-	29, // 28: sallyport.v1.SimulationSummary.since:type_name -> google.protobuf.Timestamp
-	29, // 29: sallyport.v1.SimulationSummary.until:type_name -> google.protobuf.Timestamp
-	29, // 30: sallyport.v1.SimulationSummary.oldest:type_name -> google.protobuf.Timestamp
-	18, // 31: sallyport.v1.SimulationSummary.gains:type_name -> sallyport.v1.SimulationMoves
-	18, // 32: sallyport.v1.SimulationSummary.losses:type_name -> sallyport.v1.SimulationMoves
-	21, // 33: sallyport.v1.SimulationSummary.changes:type_name -> sallyport.v1.SimulationChange
-	22, // 34: sallyport.v1.SimulationSummary.undecidable:type_name -> sallyport.v1.SimulationCount
-	22, // 35: sallyport.v1.SimulationSummary.skipped:type_name -> sallyport.v1.SimulationCount
-	21, // 36: sallyport.v1.SimulationSummary.drifts:type_name -> sallyport.v1.SimulationChange
-	19, // 37: sallyport.v1.SimulationMoves.people:type_name -> sallyport.v1.SimulationList
-	19, // 38: sallyport.v1.SimulationMoves.operations:type_name -> sallyport.v1.SimulationList
-	19, // 39: sallyport.v1.SimulationMoves.rules:type_name -> sallyport.v1.SimulationList
-	20, // 40: sallyport.v1.SimulationList.entries:type_name -> sallyport.v1.SimulationEntry
-	35, // 41: sallyport.v1.SimulationEntry.principal:type_name -> sallyport.v1.EventPrincipal
-	23, // 42: sallyport.v1.SimulationEntry.examples:type_name -> sallyport.v1.SimulationExample
-	23, // 43: sallyport.v1.SimulationChange.examples:type_name -> sallyport.v1.SimulationExample
-	23, // 44: sallyport.v1.SimulationCount.examples:type_name -> sallyport.v1.SimulationExample
-	29, // 45: sallyport.v1.SimulationExample.time:type_name -> google.protobuf.Timestamp
-	35, // 46: sallyport.v1.SimulationExample.principal:type_name -> sallyport.v1.EventPrincipal
-	24, // 47: sallyport.v1.SimulationExample.recorded:type_name -> sallyport.v1.SimulationOutcome
-	24, // 48: sallyport.v1.SimulationExample.before:type_name -> sallyport.v1.SimulationOutcome
-	24, // 49: sallyport.v1.SimulationExample.after:type_name -> sallyport.v1.SimulationOutcome
-	29, // 50: sallyport.v1.SummarizeShadowRequest.since:type_name -> google.protobuf.Timestamp
-	29, // 51: sallyport.v1.SummarizeShadowRequest.until:type_name -> google.protobuf.Timestamp
-	16, // 52: sallyport.v1.SummarizeShadowResponse.progress:type_name -> sallyport.v1.SimulationProgress
-	27, // 53: sallyport.v1.SummarizeShadowResponse.summary:type_name -> sallyport.v1.ShadowSummary
-	29, // 54: sallyport.v1.ShadowSummary.since:type_name -> google.protobuf.Timestamp
-	29, // 55: sallyport.v1.ShadowSummary.until:type_name -> google.protobuf.Timestamp
-	29, // 56: sallyport.v1.ShadowSummary.oldest:type_name -> google.protobuf.Timestamp
-	18, // 57: sallyport.v1.ShadowSummary.gains:type_name -> sallyport.v1.SimulationMoves
-	18, // 58: sallyport.v1.ShadowSummary.losses:type_name -> sallyport.v1.SimulationMoves
-	21, // 59: sallyport.v1.ShadowSummary.changes:type_name -> sallyport.v1.SimulationChange
-	5,  // 60: sallyport.v1.DecisionService.Explain:input_type -> sallyport.v1.ExplainRequest
-	14, // 61: sallyport.v1.DecisionService.Simulate:input_type -> sallyport.v1.SimulateRequest
-	25, // 62: sallyport.v1.DecisionService.SummarizeShadow:input_type -> sallyport.v1.SummarizeShadowRequest
-	2,  // 63: sallyport.v1.DecisionService.Lint:input_type -> sallyport.v1.LintRequest
-	8,  // 64: sallyport.v1.DecisionService.Explain:output_type -> sallyport.v1.ExplainResponse
-	15, // 65: sallyport.v1.DecisionService.Simulate:output_type -> sallyport.v1.SimulateResponse
-	26, // 66: sallyport.v1.DecisionService.SummarizeShadow:output_type -> sallyport.v1.SummarizeShadowResponse
-	3,  // 67: sallyport.v1.DecisionService.Lint:output_type -> sallyport.v1.LintResponse
-	64, // [64:68] is the sub-list for method output_type
-	60, // [60:64] is the sub-list for method input_type
-	60, // [60:60] is the sub-list for extension type_name
-	60, // [60:60] is the sub-list for extension extendee
-	0,  // [0:60] is the sub-list for field type_name
+	39, // 0: sallyport.v1.LintRequest.draft:type_name -> google.protobuf.Any
+	40, // 1: sallyport.v1.LintResponse.findings:type_name -> sallyport.v1.LintFinding
+	6,  // 2: sallyport.v1.ExplainRequest.question:type_name -> sallyport.v1.DecisionQuestion
+	39, // 3: sallyport.v1.ExplainRequest.draft:type_name -> google.protobuf.Any
+	41, // 4: sallyport.v1.DecisionQuestion.time:type_name -> google.protobuf.Timestamp
+	7,  // 5: sallyport.v1.DecisionQuestion.person:type_name -> sallyport.v1.QuestionPerson
+	41, // 6: sallyport.v1.QuestionPerson.auth_time:type_name -> google.protobuf.Timestamp
+	42, // 7: sallyport.v1.QuestionPerson.asked:type_name -> sallyport.v1.EventAsked
+	41, // 8: sallyport.v1.ExplainResponse.valid_until:type_name -> google.protobuf.Timestamp
+	9,  // 9: sallyport.v1.ExplainResponse.step_up:type_name -> sallyport.v1.DecisionNeed
+	10, // 10: sallyport.v1.ExplainResponse.steps:type_name -> sallyport.v1.DecisionStep
+	11, // 11: sallyport.v1.ExplainResponse.rules:type_name -> sallyport.v1.RuleVerdict
+	43, // 12: sallyport.v1.ExplainResponse.shadow:type_name -> sallyport.v1.EventShadow
+	13, // 13: sallyport.v1.ExplainResponse.told:type_name -> sallyport.v1.DecisionAnswer
+	44, // 14: sallyport.v1.ExplainResponse.event:type_name -> sallyport.v1.AccessEvent
+	45, // 15: sallyport.v1.DecisionNeed.max_age:type_name -> google.protobuf.Duration
+	46, // 16: sallyport.v1.RuleVerdict.effect:type_name -> sallyport.v1.Effect
+	0,  // 17: sallyport.v1.RuleVerdict.scope:type_name -> sallyport.v1.Truth
+	0,  // 18: sallyport.v1.RuleVerdict.requirement:type_name -> sallyport.v1.Truth
+	12, // 19: sallyport.v1.RuleVerdict.clauses:type_name -> sallyport.v1.ClauseVerdict
+	0,  // 20: sallyport.v1.ClauseVerdict.truth:type_name -> sallyport.v1.Truth
+	39, // 21: sallyport.v1.SimulateRequest.draft:type_name -> google.protobuf.Any
+	41, // 22: sallyport.v1.SimulateRequest.since:type_name -> google.protobuf.Timestamp
+	41, // 23: sallyport.v1.SimulateRequest.until:type_name -> google.protobuf.Timestamp
+	16, // 24: sallyport.v1.SimulateResponse.progress:type_name -> sallyport.v1.SimulationProgress
+	17, // 25: sallyport.v1.SimulateResponse.summary:type_name -> sallyport.v1.SimulationSummary
+	41, // 26: sallyport.v1.SimulationProgress.reached:type_name -> google.protobuf.Timestamp
+	41, // 27: sallyport.v1.SimulationSummary.since:type_name -> google.protobuf.Timestamp
+	41, // 28: sallyport.v1.SimulationSummary.until:type_name -> google.protobuf.Timestamp
+	41, // 29: sallyport.v1.SimulationSummary.oldest:type_name -> google.protobuf.Timestamp
+	18, // 30: sallyport.v1.SimulationSummary.gains:type_name -> sallyport.v1.SimulationMoves
+	18, // 31: sallyport.v1.SimulationSummary.losses:type_name -> sallyport.v1.SimulationMoves
+	21, // 32: sallyport.v1.SimulationSummary.changes:type_name -> sallyport.v1.SimulationChange
+	22, // 33: sallyport.v1.SimulationSummary.undecidable:type_name -> sallyport.v1.SimulationCount
+	22, // 34: sallyport.v1.SimulationSummary.skipped:type_name -> sallyport.v1.SimulationCount
+	21, // 35: sallyport.v1.SimulationSummary.drifts:type_name -> sallyport.v1.SimulationChange
+	19, // 36: sallyport.v1.SimulationMoves.people:type_name -> sallyport.v1.SimulationList
+	19, // 37: sallyport.v1.SimulationMoves.operations:type_name -> sallyport.v1.SimulationList
+	19, // 38: sallyport.v1.SimulationMoves.rules:type_name -> sallyport.v1.SimulationList
+	20, // 39: sallyport.v1.SimulationList.entries:type_name -> sallyport.v1.SimulationEntry
+	47, // 40: sallyport.v1.SimulationEntry.principal:type_name -> sallyport.v1.EventPrincipal
+	23, // 41: sallyport.v1.SimulationEntry.examples:type_name -> sallyport.v1.SimulationExample
+	23, // 42: sallyport.v1.SimulationChange.examples:type_name -> sallyport.v1.SimulationExample
+	23, // 43: sallyport.v1.SimulationCount.examples:type_name -> sallyport.v1.SimulationExample
+	41, // 44: sallyport.v1.SimulationExample.time:type_name -> google.protobuf.Timestamp
+	47, // 45: sallyport.v1.SimulationExample.principal:type_name -> sallyport.v1.EventPrincipal
+	24, // 46: sallyport.v1.SimulationExample.recorded:type_name -> sallyport.v1.SimulationOutcome
+	24, // 47: sallyport.v1.SimulationExample.before:type_name -> sallyport.v1.SimulationOutcome
+	24, // 48: sallyport.v1.SimulationExample.after:type_name -> sallyport.v1.SimulationOutcome
+	41, // 49: sallyport.v1.SummarizeShadowRequest.since:type_name -> google.protobuf.Timestamp
+	41, // 50: sallyport.v1.SummarizeShadowRequest.until:type_name -> google.protobuf.Timestamp
+	16, // 51: sallyport.v1.SummarizeShadowResponse.progress:type_name -> sallyport.v1.SimulationProgress
+	27, // 52: sallyport.v1.SummarizeShadowResponse.summary:type_name -> sallyport.v1.ShadowSummary
+	41, // 53: sallyport.v1.ShadowSummary.since:type_name -> google.protobuf.Timestamp
+	41, // 54: sallyport.v1.ShadowSummary.until:type_name -> google.protobuf.Timestamp
+	41, // 55: sallyport.v1.ShadowSummary.oldest:type_name -> google.protobuf.Timestamp
+	18, // 56: sallyport.v1.ShadowSummary.gains:type_name -> sallyport.v1.SimulationMoves
+	18, // 57: sallyport.v1.ShadowSummary.losses:type_name -> sallyport.v1.SimulationMoves
+	21, // 58: sallyport.v1.ShadowSummary.changes:type_name -> sallyport.v1.SimulationChange
+	32, // 59: sallyport.v1.WhoCanAccessRequest.circumstances:type_name -> sallyport.v1.Circumstances
+	39, // 60: sallyport.v1.WhoCanAccessRequest.draft:type_name -> google.protobuf.Any
+	33, // 61: sallyport.v1.WhoCanAccessResponse.principals:type_name -> sallyport.v1.PrincipalAccess
+	7,  // 62: sallyport.v1.WhatCanAccessRequest.person:type_name -> sallyport.v1.QuestionPerson
+	32, // 63: sallyport.v1.WhatCanAccessRequest.circumstances:type_name -> sallyport.v1.Circumstances
+	39, // 64: sallyport.v1.WhatCanAccessRequest.draft:type_name -> google.protobuf.Any
+	34, // 65: sallyport.v1.WhatCanAccessResponse.operations:type_name -> sallyport.v1.OperationAccess
+	41, // 66: sallyport.v1.Circumstances.time:type_name -> google.protobuf.Timestamp
+	35, // 67: sallyport.v1.PrincipalAccess.principal:type_name -> sallyport.v1.AccessPrincipal
+	36, // 68: sallyport.v1.PrincipalAccess.access:type_name -> sallyport.v1.Access
+	36, // 69: sallyport.v1.OperationAccess.access:type_name -> sallyport.v1.Access
+	1,  // 70: sallyport.v1.AccessPrincipal.kind:type_name -> sallyport.v1.AccessPrincipal.Kind
+	41, // 71: sallyport.v1.AccessPrincipal.seen_time:type_name -> google.protobuf.Timestamp
+	2,  // 72: sallyport.v1.Access.outlook:type_name -> sallyport.v1.Access.Outlook
+	37, // 73: sallyport.v1.Access.rules:type_name -> sallyport.v1.AccessRule
+	46, // 74: sallyport.v1.AccessRule.effect:type_name -> sallyport.v1.Effect
+	38, // 75: sallyport.v1.AccessRule.conditions:type_name -> sallyport.v1.AccessCondition
+	5,  // 76: sallyport.v1.DecisionService.Explain:input_type -> sallyport.v1.ExplainRequest
+	14, // 77: sallyport.v1.DecisionService.Simulate:input_type -> sallyport.v1.SimulateRequest
+	25, // 78: sallyport.v1.DecisionService.SummarizeShadow:input_type -> sallyport.v1.SummarizeShadowRequest
+	28, // 79: sallyport.v1.DecisionService.WhoCanAccess:input_type -> sallyport.v1.WhoCanAccessRequest
+	30, // 80: sallyport.v1.DecisionService.WhatCanAccess:input_type -> sallyport.v1.WhatCanAccessRequest
+	3,  // 81: sallyport.v1.DecisionService.Lint:input_type -> sallyport.v1.LintRequest
+	8,  // 82: sallyport.v1.DecisionService.Explain:output_type -> sallyport.v1.ExplainResponse
+	15, // 83: sallyport.v1.DecisionService.Simulate:output_type -> sallyport.v1.SimulateResponse
+	26, // 84: sallyport.v1.DecisionService.SummarizeShadow:output_type -> sallyport.v1.SummarizeShadowResponse
+	29, // 85: sallyport.v1.DecisionService.WhoCanAccess:output_type -> sallyport.v1.WhoCanAccessResponse
+	31, // 86: sallyport.v1.DecisionService.WhatCanAccess:output_type -> sallyport.v1.WhatCanAccessResponse
+	4,  // 87: sallyport.v1.DecisionService.Lint:output_type -> sallyport.v1.LintResponse
+	82, // [82:88] is the sub-list for method output_type
+	76, // [76:82] is the sub-list for method input_type
+	76, // [76:76] is the sub-list for extension type_name
+	76, // [76:76] is the sub-list for extension extendee
+	0,  // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_v1_decision_proto_init() }
@@ -3176,30 +4217,35 @@ func file_sallyport_v1_decision_proto_init() {
 		return
 	}
 	file_sallyport_v1_audit_proto_init()
+	file_sallyport_v1_lint_proto_init()
 	file_sallyport_v1_policy_proto_init()
-	file_sallyport_v1_decision_proto_msgTypes[3].OneofWrappers = []any{
+	file_sallyport_v1_decision_proto_msgTypes[2].OneofWrappers = []any{
 		(*ExplainRequest_Question)(nil),
 		(*ExplainRequest_DecisionId)(nil),
 	}
-	file_sallyport_v1_decision_proto_msgTypes[4].OneofWrappers = []any{
+	file_sallyport_v1_decision_proto_msgTypes[3].OneofWrappers = []any{
 		(*DecisionQuestion_Person)(nil),
 		(*DecisionQuestion_ServiceAccount)(nil),
 	}
-	file_sallyport_v1_decision_proto_msgTypes[13].OneofWrappers = []any{
+	file_sallyport_v1_decision_proto_msgTypes[12].OneofWrappers = []any{
 		(*SimulateResponse_Progress)(nil),
 		(*SimulateResponse_Summary)(nil),
 	}
-	file_sallyport_v1_decision_proto_msgTypes[24].OneofWrappers = []any{
+	file_sallyport_v1_decision_proto_msgTypes[23].OneofWrappers = []any{
 		(*SummarizeShadowResponse_Progress)(nil),
 		(*SummarizeShadowResponse_Summary)(nil),
+	}
+	file_sallyport_v1_decision_proto_msgTypes[27].OneofWrappers = []any{
+		(*WhatCanAccessRequest_Person)(nil),
+		(*WhatCanAccessRequest_ServiceAccount)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_v1_decision_proto_rawDesc), len(file_sallyport_v1_decision_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   26,
+			NumEnums:      3,
+			NumMessages:   36,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	anypb "google.golang.org/protobuf/types/known/anypb"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -1127,11 +1128,139 @@ func (x *DeletePolicyTestResponse) GetRevision() string {
 	return ""
 }
 
+// Request of RunPolicyTests.
+type RunPolicyTestsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the tenant: `tenants/{tenant}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Resources as Apply takes them, policy tests among them: what there would be once they were applied.
+	Draft         []*anypb.Any `protobuf:"bytes,2,rep,name=draft,proto3" json:"draft,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunPolicyTestsRequest) Reset() {
+	*x = RunPolicyTestsRequest{}
+	mi := &file_sallyport_v1_policy_test_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunPolicyTestsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunPolicyTestsRequest) ProtoMessage() {}
+
+func (x *RunPolicyTestsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_policy_test_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunPolicyTestsRequest.ProtoReflect.Descriptor instead.
+func (*RunPolicyTestsRequest) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_policy_test_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *RunPolicyTestsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *RunPolicyTestsRequest) GetDraft() []*anypb.Any {
+	if x != nil {
+		return x.Draft
+	}
+	return nil
+}
+
+// Response of RunPolicyTests.
+type RunPolicyTestsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One for each test: those that failed first, each sort ordered by name; at most 1000.
+	Results []*PolicyTestResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	// How many there are in all.
+	Total int32 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
+	// How many of all failed.
+	Failed int32 `protobuf:"varint,3,opt,name=failed,proto3" json:"failed,omitempty"`
+	// Revision of what was tested. With a draft, the one that it was put upon.
+	Revision      string `protobuf:"bytes,4,opt,name=revision,proto3" json:"revision,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunPolicyTestsResponse) Reset() {
+	*x = RunPolicyTestsResponse{}
+	mi := &file_sallyport_v1_policy_test_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunPolicyTestsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunPolicyTestsResponse) ProtoMessage() {}
+
+func (x *RunPolicyTestsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_sallyport_v1_policy_test_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunPolicyTestsResponse.ProtoReflect.Descriptor instead.
+func (*RunPolicyTestsResponse) Descriptor() ([]byte, []int) {
+	return file_sallyport_v1_policy_test_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RunPolicyTestsResponse) GetResults() []*PolicyTestResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+func (x *RunPolicyTestsResponse) GetTotal() int32 {
+	if x != nil {
+		return x.Total
+	}
+	return 0
+}
+
+func (x *RunPolicyTestsResponse) GetFailed() int32 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *RunPolicyTestsResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
 var File_sallyport_v1_policy_test_proto protoreflect.FileDescriptor
 
 const file_sallyport_v1_policy_test_proto_rawDesc = "" +
 	"\n" +
-	"\x1esallyport/v1/policy_test.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sallyport/v1/policy.proto\"\xcf\x06\n" +
+	"\x1esallyport/v1/policy_test.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x19sallyport/v1/policy.proto\"\xcf\x06\n" +
 	"\n" +
 	"PolicyTest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x10\n" +
@@ -1229,13 +1358,22 @@ const file_sallyport_v1_policy_test_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\trequestId\"6\n" +
 	"\x18DeletePolicyTestResponse\x12\x1a\n" +
-	"\brevision\x18\x01 \x01(\tR\brevision2\xd9\x03\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision\"f\n" +
+	"\x15RunPolicyTestsRequest\x12\x16\n" +
+	"\x06parent\x18\x01 \x01(\tR\x06parent\x125\n" +
+	"\x05draft\x18\x02 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05draft\"\x9c\x01\n" +
+	"\x16RunPolicyTestsResponse\x128\n" +
+	"\aresults\x18\x01 \x03(\v2\x1e.sallyport.v1.PolicyTestResultR\aresults\x12\x14\n" +
+	"\x05total\x18\x02 \x01(\x05R\x05total\x12\x16\n" +
+	"\x06failed\x18\x03 \x01(\x05R\x06failed\x12\x1a\n" +
+	"\brevision\x18\x04 \x01(\tR\brevision2\xbb\x04\n" +
 	"\x11PolicyTestService\x12R\n" +
 	"\rGetPolicyTest\x12\".sallyport.v1.GetPolicyTestRequest\x1a\x18.sallyport.v1.PolicyTest\"\x03\x90\x02\x01\x12c\n" +
 	"\x0fListPolicyTests\x12$.sallyport.v1.ListPolicyTestsRequest\x1a%.sallyport.v1.ListPolicyTestsResponse\"\x03\x90\x02\x01\x12S\n" +
 	"\x10CreatePolicyTest\x12%.sallyport.v1.CreatePolicyTestRequest\x1a\x18.sallyport.v1.PolicyTest\x12S\n" +
 	"\x10UpdatePolicyTest\x12%.sallyport.v1.UpdatePolicyTestRequest\x1a\x18.sallyport.v1.PolicyTest\x12a\n" +
-	"\x10DeletePolicyTest\x12%.sallyport.v1.DeletePolicyTestRequest\x1a&.sallyport.v1.DeletePolicyTestResponseB\xbb\x01\n" +
+	"\x10DeletePolicyTest\x12%.sallyport.v1.DeletePolicyTestRequest\x1a&.sallyport.v1.DeletePolicyTestResponse\x12`\n" +
+	"\x0eRunPolicyTests\x12#.sallyport.v1.RunPolicyTestsRequest\x1a$.sallyport.v1.RunPolicyTestsResponse\"\x03\x90\x02\x01B\xbb\x01\n" +
 	"\x10com.sallyport.v1B\x0fPolicyTestProtoP\x01ZEgithub.com/sallyport-iap/sallyport/proto/gen/sallyport/v1;sallyportv1\xa2\x02\x03SXX\xaa\x02\fSallyport.V1\xca\x02\fSallyport\\V1\xe2\x02\x18Sallyport\\V1\\GPBMetadata\xea\x02\rSallyport::V1b\x06proto3"
 
 var (
@@ -1250,7 +1388,7 @@ func file_sallyport_v1_policy_test_proto_rawDescGZIP() []byte {
 	return file_sallyport_v1_policy_test_proto_rawDescData
 }
 
-var file_sallyport_v1_policy_test_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_sallyport_v1_policy_test_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_sallyport_v1_policy_test_proto_goTypes = []any{
 	(*PolicyTest)(nil),               // 0: sallyport.v1.PolicyTest
 	(*TestPrincipal)(nil),            // 1: sallyport.v1.TestPrincipal
@@ -1265,45 +1403,52 @@ var file_sallyport_v1_policy_test_proto_goTypes = []any{
 	(*UpdatePolicyTestRequest)(nil),  // 10: sallyport.v1.UpdatePolicyTestRequest
 	(*DeletePolicyTestRequest)(nil),  // 11: sallyport.v1.DeletePolicyTestRequest
 	(*DeletePolicyTestResponse)(nil), // 12: sallyport.v1.DeletePolicyTestResponse
-	nil,                              // 13: sallyport.v1.PolicyTest.LabelsEntry
-	nil,                              // 14: sallyport.v1.PolicyTest.AnnotationsEntry
-	(*timestamppb.Timestamp)(nil),    // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),      // 16: google.protobuf.Duration
-	(Outcome)(0),                     // 17: sallyport.v1.Outcome
-	(*fieldmaskpb.FieldMask)(nil),    // 18: google.protobuf.FieldMask
+	(*RunPolicyTestsRequest)(nil),    // 13: sallyport.v1.RunPolicyTestsRequest
+	(*RunPolicyTestsResponse)(nil),   // 14: sallyport.v1.RunPolicyTestsResponse
+	nil,                              // 15: sallyport.v1.PolicyTest.LabelsEntry
+	nil,                              // 16: sallyport.v1.PolicyTest.AnnotationsEntry
+	(*timestamppb.Timestamp)(nil),    // 17: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),      // 18: google.protobuf.Duration
+	(Outcome)(0),                     // 19: sallyport.v1.Outcome
+	(*fieldmaskpb.FieldMask)(nil),    // 20: google.protobuf.FieldMask
+	(*anypb.Any)(nil),                // 21: google.protobuf.Any
 }
 var file_sallyport_v1_policy_test_proto_depIdxs = []int32{
-	15, // 0: sallyport.v1.PolicyTest.create_time:type_name -> google.protobuf.Timestamp
-	15, // 1: sallyport.v1.PolicyTest.update_time:type_name -> google.protobuf.Timestamp
-	13, // 2: sallyport.v1.PolicyTest.labels:type_name -> sallyport.v1.PolicyTest.LabelsEntry
-	14, // 3: sallyport.v1.PolicyTest.annotations:type_name -> sallyport.v1.PolicyTest.AnnotationsEntry
+	17, // 0: sallyport.v1.PolicyTest.create_time:type_name -> google.protobuf.Timestamp
+	17, // 1: sallyport.v1.PolicyTest.update_time:type_name -> google.protobuf.Timestamp
+	15, // 2: sallyport.v1.PolicyTest.labels:type_name -> sallyport.v1.PolicyTest.LabelsEntry
+	16, // 3: sallyport.v1.PolicyTest.annotations:type_name -> sallyport.v1.PolicyTest.AnnotationsEntry
 	1,  // 4: sallyport.v1.PolicyTest.principal:type_name -> sallyport.v1.TestPrincipal
 	3,  // 5: sallyport.v1.PolicyTest.request:type_name -> sallyport.v1.TestRequest
 	4,  // 6: sallyport.v1.PolicyTest.expect:type_name -> sallyport.v1.TestExpectation
 	2,  // 7: sallyport.v1.TestPrincipal.user:type_name -> sallyport.v1.TestUser
-	16, // 8: sallyport.v1.TestUser.auth_age:type_name -> google.protobuf.Duration
-	15, // 9: sallyport.v1.TestRequest.time:type_name -> google.protobuf.Timestamp
-	17, // 10: sallyport.v1.TestExpectation.outcome:type_name -> sallyport.v1.Outcome
-	17, // 11: sallyport.v1.PolicyTestResult.outcome:type_name -> sallyport.v1.Outcome
+	18, // 8: sallyport.v1.TestUser.auth_age:type_name -> google.protobuf.Duration
+	17, // 9: sallyport.v1.TestRequest.time:type_name -> google.protobuf.Timestamp
+	19, // 10: sallyport.v1.TestExpectation.outcome:type_name -> sallyport.v1.Outcome
+	19, // 11: sallyport.v1.PolicyTestResult.outcome:type_name -> sallyport.v1.Outcome
 	0,  // 12: sallyport.v1.ListPolicyTestsResponse.policy_tests:type_name -> sallyport.v1.PolicyTest
 	0,  // 13: sallyport.v1.CreatePolicyTestRequest.policy_test:type_name -> sallyport.v1.PolicyTest
 	0,  // 14: sallyport.v1.UpdatePolicyTestRequest.policy_test:type_name -> sallyport.v1.PolicyTest
-	18, // 15: sallyport.v1.UpdatePolicyTestRequest.update_mask:type_name -> google.protobuf.FieldMask
-	6,  // 16: sallyport.v1.PolicyTestService.GetPolicyTest:input_type -> sallyport.v1.GetPolicyTestRequest
-	7,  // 17: sallyport.v1.PolicyTestService.ListPolicyTests:input_type -> sallyport.v1.ListPolicyTestsRequest
-	9,  // 18: sallyport.v1.PolicyTestService.CreatePolicyTest:input_type -> sallyport.v1.CreatePolicyTestRequest
-	10, // 19: sallyport.v1.PolicyTestService.UpdatePolicyTest:input_type -> sallyport.v1.UpdatePolicyTestRequest
-	11, // 20: sallyport.v1.PolicyTestService.DeletePolicyTest:input_type -> sallyport.v1.DeletePolicyTestRequest
-	0,  // 21: sallyport.v1.PolicyTestService.GetPolicyTest:output_type -> sallyport.v1.PolicyTest
-	8,  // 22: sallyport.v1.PolicyTestService.ListPolicyTests:output_type -> sallyport.v1.ListPolicyTestsResponse
-	0,  // 23: sallyport.v1.PolicyTestService.CreatePolicyTest:output_type -> sallyport.v1.PolicyTest
-	0,  // 24: sallyport.v1.PolicyTestService.UpdatePolicyTest:output_type -> sallyport.v1.PolicyTest
-	12, // 25: sallyport.v1.PolicyTestService.DeletePolicyTest:output_type -> sallyport.v1.DeletePolicyTestResponse
-	21, // [21:26] is the sub-list for method output_type
-	16, // [16:21] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	20, // 15: sallyport.v1.UpdatePolicyTestRequest.update_mask:type_name -> google.protobuf.FieldMask
+	21, // 16: sallyport.v1.RunPolicyTestsRequest.draft:type_name -> google.protobuf.Any
+	5,  // 17: sallyport.v1.RunPolicyTestsResponse.results:type_name -> sallyport.v1.PolicyTestResult
+	6,  // 18: sallyport.v1.PolicyTestService.GetPolicyTest:input_type -> sallyport.v1.GetPolicyTestRequest
+	7,  // 19: sallyport.v1.PolicyTestService.ListPolicyTests:input_type -> sallyport.v1.ListPolicyTestsRequest
+	9,  // 20: sallyport.v1.PolicyTestService.CreatePolicyTest:input_type -> sallyport.v1.CreatePolicyTestRequest
+	10, // 21: sallyport.v1.PolicyTestService.UpdatePolicyTest:input_type -> sallyport.v1.UpdatePolicyTestRequest
+	11, // 22: sallyport.v1.PolicyTestService.DeletePolicyTest:input_type -> sallyport.v1.DeletePolicyTestRequest
+	13, // 23: sallyport.v1.PolicyTestService.RunPolicyTests:input_type -> sallyport.v1.RunPolicyTestsRequest
+	0,  // 24: sallyport.v1.PolicyTestService.GetPolicyTest:output_type -> sallyport.v1.PolicyTest
+	8,  // 25: sallyport.v1.PolicyTestService.ListPolicyTests:output_type -> sallyport.v1.ListPolicyTestsResponse
+	0,  // 26: sallyport.v1.PolicyTestService.CreatePolicyTest:output_type -> sallyport.v1.PolicyTest
+	0,  // 27: sallyport.v1.PolicyTestService.UpdatePolicyTest:output_type -> sallyport.v1.PolicyTest
+	12, // 28: sallyport.v1.PolicyTestService.DeletePolicyTest:output_type -> sallyport.v1.DeletePolicyTestResponse
+	14, // 29: sallyport.v1.PolicyTestService.RunPolicyTests:output_type -> sallyport.v1.RunPolicyTestsResponse
+	24, // [24:30] is the sub-list for method output_type
+	18, // [18:24] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_sallyport_v1_policy_test_proto_init() }
@@ -1323,7 +1468,7 @@ func file_sallyport_v1_policy_test_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_sallyport_v1_policy_test_proto_rawDesc), len(file_sallyport_v1_policy_test_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -41,6 +41,12 @@ const (
 	// DecisionServiceSummarizeShadowProcedure is the fully-qualified name of the DecisionService's
 	// SummarizeShadow RPC.
 	DecisionServiceSummarizeShadowProcedure = "/sallyport.v1.DecisionService/SummarizeShadow"
+	// DecisionServiceWhoCanAccessProcedure is the fully-qualified name of the DecisionService's
+	// WhoCanAccess RPC.
+	DecisionServiceWhoCanAccessProcedure = "/sallyport.v1.DecisionService/WhoCanAccess"
+	// DecisionServiceWhatCanAccessProcedure is the fully-qualified name of the DecisionService's
+	// WhatCanAccess RPC.
+	DecisionServiceWhatCanAccessProcedure = "/sallyport.v1.DecisionService/WhatCanAccess"
 	// DecisionServiceLintProcedure is the fully-qualified name of the DecisionService's Lint RPC.
 	DecisionServiceLintProcedure = "/sallyport.v1.DecisionService/Lint"
 )
@@ -55,6 +61,11 @@ type DecisionServiceClient interface {
 	// Says what a policy in SHADOW mode would have changed, as edges recorded it. Sends progress, then one summary. Needs a
 	// role that reads access events.
 	SummarizeShadow(context.Context, *v1.SummarizeShadowRequest) (*connect.ServerStreamForClient[v1.SummarizeShadowResponse], error)
+	// Lists who may do something: people one by one, service accounts, and who can only be told together. Who surely may not
+	// is left out.
+	WhoCanAccess(context.Context, *v1.WhoCanAccessRequest) (*v1.WhoCanAccessResponse, error)
+	// Lists what somebody may do, in which app. What they surely may not do is left out.
+	WhatCanAccess(context.Context, *v1.WhatCanAccessRequest) (*v1.WhatCanAccessResponse, error)
 	// Finds rules that do nothing, operations that nobody may do, groups that nobody is in, and the like.
 	Lint(context.Context, *v1.LintRequest) (*v1.LintResponse, error)
 }
@@ -89,6 +100,20 @@ func NewDecisionServiceClient(httpClient connect.HTTPClient, baseURL string, opt
 			connect.WithSchema(decisionServiceMethods.ByName("SummarizeShadow")),
 			connect.WithClientOptions(opts...),
 		),
+		whoCanAccess: connect.NewClient[v1.WhoCanAccessRequest, v1.WhoCanAccessResponse](
+			httpClient,
+			baseURL+DecisionServiceWhoCanAccessProcedure,
+			connect.WithSchema(decisionServiceMethods.ByName("WhoCanAccess")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		whatCanAccess: connect.NewClient[v1.WhatCanAccessRequest, v1.WhatCanAccessResponse](
+			httpClient,
+			baseURL+DecisionServiceWhatCanAccessProcedure,
+			connect.WithSchema(decisionServiceMethods.ByName("WhatCanAccess")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		lint: connect.NewClient[v1.LintRequest, v1.LintResponse](
 			httpClient,
 			baseURL+DecisionServiceLintProcedure,
@@ -104,6 +129,8 @@ type decisionServiceClient struct {
 	explain         *connect.Client[v1.ExplainRequest, v1.ExplainResponse]
 	simulate        *connect.Client[v1.SimulateRequest, v1.SimulateResponse]
 	summarizeShadow *connect.Client[v1.SummarizeShadowRequest, v1.SummarizeShadowResponse]
+	whoCanAccess    *connect.Client[v1.WhoCanAccessRequest, v1.WhoCanAccessResponse]
+	whatCanAccess   *connect.Client[v1.WhatCanAccessRequest, v1.WhatCanAccessResponse]
 	lint            *connect.Client[v1.LintRequest, v1.LintResponse]
 }
 
@@ -126,6 +153,24 @@ func (c *decisionServiceClient) SummarizeShadow(ctx context.Context, req *v1.Sum
 	return c.summarizeShadow.CallServerStream(ctx, connect.NewRequest(req))
 }
 
+// WhoCanAccess calls sallyport.v1.DecisionService.WhoCanAccess.
+func (c *decisionServiceClient) WhoCanAccess(ctx context.Context, req *v1.WhoCanAccessRequest) (*v1.WhoCanAccessResponse, error) {
+	response, err := c.whoCanAccess.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
+// WhatCanAccess calls sallyport.v1.DecisionService.WhatCanAccess.
+func (c *decisionServiceClient) WhatCanAccess(ctx context.Context, req *v1.WhatCanAccessRequest) (*v1.WhatCanAccessResponse, error) {
+	response, err := c.whatCanAccess.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // Lint calls sallyport.v1.DecisionService.Lint.
 func (c *decisionServiceClient) Lint(ctx context.Context, req *v1.LintRequest) (*v1.LintResponse, error) {
 	response, err := c.lint.CallUnary(ctx, connect.NewRequest(req))
@@ -145,6 +190,11 @@ type DecisionServiceHandler interface {
 	// Says what a policy in SHADOW mode would have changed, as edges recorded it. Sends progress, then one summary. Needs a
 	// role that reads access events.
 	SummarizeShadow(context.Context, *v1.SummarizeShadowRequest, *connect.ServerStream[v1.SummarizeShadowResponse]) error
+	// Lists who may do something: people one by one, service accounts, and who can only be told together. Who surely may not
+	// is left out.
+	WhoCanAccess(context.Context, *v1.WhoCanAccessRequest) (*v1.WhoCanAccessResponse, error)
+	// Lists what somebody may do, in which app. What they surely may not do is left out.
+	WhatCanAccess(context.Context, *v1.WhatCanAccessRequest) (*v1.WhatCanAccessResponse, error)
 	// Finds rules that do nothing, operations that nobody may do, groups that nobody is in, and the like.
 	Lint(context.Context, *v1.LintRequest) (*v1.LintResponse, error)
 }
@@ -175,6 +225,20 @@ func NewDecisionServiceHandler(svc DecisionServiceHandler, opts ...connect.Handl
 		connect.WithSchema(decisionServiceMethods.ByName("SummarizeShadow")),
 		connect.WithHandlerOptions(opts...),
 	)
+	decisionServiceWhoCanAccessHandler := connect.NewUnaryHandlerSimple(
+		DecisionServiceWhoCanAccessProcedure,
+		svc.WhoCanAccess,
+		connect.WithSchema(decisionServiceMethods.ByName("WhoCanAccess")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	decisionServiceWhatCanAccessHandler := connect.NewUnaryHandlerSimple(
+		DecisionServiceWhatCanAccessProcedure,
+		svc.WhatCanAccess,
+		connect.WithSchema(decisionServiceMethods.ByName("WhatCanAccess")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	decisionServiceLintHandler := connect.NewUnaryHandlerSimple(
 		DecisionServiceLintProcedure,
 		svc.Lint,
@@ -190,6 +254,10 @@ func NewDecisionServiceHandler(svc DecisionServiceHandler, opts ...connect.Handl
 			decisionServiceSimulateHandler.ServeHTTP(w, r)
 		case DecisionServiceSummarizeShadowProcedure:
 			decisionServiceSummarizeShadowHandler.ServeHTTP(w, r)
+		case DecisionServiceWhoCanAccessProcedure:
+			decisionServiceWhoCanAccessHandler.ServeHTTP(w, r)
+		case DecisionServiceWhatCanAccessProcedure:
+			decisionServiceWhatCanAccessHandler.ServeHTTP(w, r)
 		case DecisionServiceLintProcedure:
 			decisionServiceLintHandler.ServeHTTP(w, r)
 		default:
@@ -211,6 +279,14 @@ func (UnimplementedDecisionServiceHandler) Simulate(context.Context, *v1.Simulat
 
 func (UnimplementedDecisionServiceHandler) SummarizeShadow(context.Context, *v1.SummarizeShadowRequest, *connect.ServerStream[v1.SummarizeShadowResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("sallyport.v1.DecisionService.SummarizeShadow is not implemented"))
+}
+
+func (UnimplementedDecisionServiceHandler) WhoCanAccess(context.Context, *v1.WhoCanAccessRequest) (*v1.WhoCanAccessResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("sallyport.v1.DecisionService.WhoCanAccess is not implemented"))
+}
+
+func (UnimplementedDecisionServiceHandler) WhatCanAccess(context.Context, *v1.WhatCanAccessRequest) (*v1.WhatCanAccessResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("sallyport.v1.DecisionService.WhatCanAccess is not implemented"))
 }
 
 func (UnimplementedDecisionServiceHandler) Lint(context.Context, *v1.LintRequest) (*v1.LintResponse, error) {

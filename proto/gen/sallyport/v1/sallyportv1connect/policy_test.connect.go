@@ -48,6 +48,9 @@ const (
 	// PolicyTestServiceDeletePolicyTestProcedure is the fully-qualified name of the PolicyTestService's
 	// DeletePolicyTest RPC.
 	PolicyTestServiceDeletePolicyTestProcedure = "/sallyport.v1.PolicyTestService/DeletePolicyTest"
+	// PolicyTestServiceRunPolicyTestsProcedure is the fully-qualified name of the PolicyTestService's
+	// RunPolicyTests RPC.
+	PolicyTestServiceRunPolicyTestsProcedure = "/sallyport.v1.PolicyTestService/RunPolicyTests"
 )
 
 // PolicyTestServiceClient is a client for the sallyport.v1.PolicyTestService service.
@@ -62,6 +65,8 @@ type PolicyTestServiceClient interface {
 	UpdatePolicyTest(context.Context, *v1.UpdatePolicyTestRequest) (*v1.PolicyTest, error)
 	// Deletes one; refused while something refers to it.
 	DeletePolicyTest(context.Context, *v1.DeletePolicyTestRequest) (*v1.DeletePolicyTestResponse, error)
+	// Runs all of them, on what is there or on a draft. Nothing is changed, and nothing refused because one fails.
+	RunPolicyTests(context.Context, *v1.RunPolicyTestsRequest) (*v1.RunPolicyTestsResponse, error)
 }
 
 // NewPolicyTestServiceClient constructs a client for the sallyport.v1.PolicyTestService service. By
@@ -107,6 +112,13 @@ func NewPolicyTestServiceClient(httpClient connect.HTTPClient, baseURL string, o
 			connect.WithSchema(policyTestServiceMethods.ByName("DeletePolicyTest")),
 			connect.WithClientOptions(opts...),
 		),
+		runPolicyTests: connect.NewClient[v1.RunPolicyTestsRequest, v1.RunPolicyTestsResponse](
+			httpClient,
+			baseURL+PolicyTestServiceRunPolicyTestsProcedure,
+			connect.WithSchema(policyTestServiceMethods.ByName("RunPolicyTests")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -117,6 +129,7 @@ type policyTestServiceClient struct {
 	createPolicyTest *connect.Client[v1.CreatePolicyTestRequest, v1.PolicyTest]
 	updatePolicyTest *connect.Client[v1.UpdatePolicyTestRequest, v1.PolicyTest]
 	deletePolicyTest *connect.Client[v1.DeletePolicyTestRequest, v1.DeletePolicyTestResponse]
+	runPolicyTests   *connect.Client[v1.RunPolicyTestsRequest, v1.RunPolicyTestsResponse]
 }
 
 // GetPolicyTest calls sallyport.v1.PolicyTestService.GetPolicyTest.
@@ -164,6 +177,15 @@ func (c *policyTestServiceClient) DeletePolicyTest(ctx context.Context, req *v1.
 	return nil, err
 }
 
+// RunPolicyTests calls sallyport.v1.PolicyTestService.RunPolicyTests.
+func (c *policyTestServiceClient) RunPolicyTests(ctx context.Context, req *v1.RunPolicyTestsRequest) (*v1.RunPolicyTestsResponse, error) {
+	response, err := c.runPolicyTests.CallUnary(ctx, connect.NewRequest(req))
+	if response != nil {
+		return response.Msg, err
+	}
+	return nil, err
+}
+
 // PolicyTestServiceHandler is an implementation of the sallyport.v1.PolicyTestService service.
 type PolicyTestServiceHandler interface {
 	// Returns one.
@@ -176,6 +198,8 @@ type PolicyTestServiceHandler interface {
 	UpdatePolicyTest(context.Context, *v1.UpdatePolicyTestRequest) (*v1.PolicyTest, error)
 	// Deletes one; refused while something refers to it.
 	DeletePolicyTest(context.Context, *v1.DeletePolicyTestRequest) (*v1.DeletePolicyTestResponse, error)
+	// Runs all of them, on what is there or on a draft. Nothing is changed, and nothing refused because one fails.
+	RunPolicyTests(context.Context, *v1.RunPolicyTestsRequest) (*v1.RunPolicyTestsResponse, error)
 }
 
 // NewPolicyTestServiceHandler builds an HTTP handler from the service implementation. It returns
@@ -217,6 +241,13 @@ func NewPolicyTestServiceHandler(svc PolicyTestServiceHandler, opts ...connect.H
 		connect.WithSchema(policyTestServiceMethods.ByName("DeletePolicyTest")),
 		connect.WithHandlerOptions(opts...),
 	)
+	policyTestServiceRunPolicyTestsHandler := connect.NewUnaryHandlerSimple(
+		PolicyTestServiceRunPolicyTestsProcedure,
+		svc.RunPolicyTests,
+		connect.WithSchema(policyTestServiceMethods.ByName("RunPolicyTests")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/sallyport.v1.PolicyTestService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case PolicyTestServiceGetPolicyTestProcedure:
@@ -229,6 +260,8 @@ func NewPolicyTestServiceHandler(svc PolicyTestServiceHandler, opts ...connect.H
 			policyTestServiceUpdatePolicyTestHandler.ServeHTTP(w, r)
 		case PolicyTestServiceDeletePolicyTestProcedure:
 			policyTestServiceDeletePolicyTestHandler.ServeHTTP(w, r)
+		case PolicyTestServiceRunPolicyTestsProcedure:
+			policyTestServiceRunPolicyTestsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -256,4 +289,8 @@ func (UnimplementedPolicyTestServiceHandler) UpdatePolicyTest(context.Context, *
 
 func (UnimplementedPolicyTestServiceHandler) DeletePolicyTest(context.Context, *v1.DeletePolicyTestRequest) (*v1.DeletePolicyTestResponse, error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("sallyport.v1.PolicyTestService.DeletePolicyTest is not implemented"))
+}
+
+func (UnimplementedPolicyTestServiceHandler) RunPolicyTests(context.Context, *v1.RunPolicyTestsRequest) (*v1.RunPolicyTestsResponse, error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("sallyport.v1.PolicyTestService.RunPolicyTests is not implemented"))
 }
