@@ -44,6 +44,9 @@ type commands struct {
 	Wait    waitCommand    `cmd:"" help:"Wait until every edge enforces a revision."`
 	Audit   auditCommand   `cmd:"" help:"See what happened: who was let in or not and why, and who changed what."`
 	Explain explainCommand `cmd:"" help:"Say what is decided of a request, and why."`
+	Who     whoCommand     `cmd:"" help:"List who may do something in an app."`
+	What    whatCommand    `cmd:"" help:"List what somebody may do."`
+	Policy  policyCommand  `cmd:"" help:"Run policy tests."`
 	Lint    lintCommand    `cmd:"" help:"Find what policies say and can hardly mean."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }

@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/api"
 	"github.com/sallyport-iap/sallyport/cmd/sallyport/internal/manifest"
@@ -17,16 +15,10 @@ import (
 )
 
 type explainCommand struct {
-	What  string   `arg:"" help:"A decision (d_…), a URL, a method, or an app's id."`
-	Which string   `arg:"" optional:"" help:"The URL, or the operation's id."`
-	As    string   `placeholder:"WHO" help:"Who asks: user:bob@acme.test, or serviceAccount:ci. A stranger, if not given."`
-	IdP   string   `name:"idp" placeholder:"ID" help:"Identity provider that the person signed in with."`
-	Group []string `name:"groups" placeholder:"NAME,…" help:"All groups that the provider says the person is in, by its names."`
-	Some  bool     `name:"some-groups" help:"There may be groups that --groups does not say."`
-	Doubt bool     `name:"unverified" help:"The provider does not say that the address is the person's."`
-	From  string   `placeholder:"IP" help:"Address that the request comes from."`
-	In    string   `name:"country" placeholder:"XX" help:"Country of that address."`
-	At    string   `placeholder:"TIME" help:"When, such as 2026-11-23T09:00:00+01:00. Now, if not given."`
+	What  string `arg:"" help:"A decision (d_…), a URL, a method, or an app's id."`
+	Which string `arg:"" optional:"" help:"The URL, or the operation's id."`
+	asker
+	circumstances
 	Draft []string `short:"f" sep:"none" placeholder:"FILE" help:"Files as for apply: what would be decided once they were applied."`
 	All   bool     `help:"Say every clause, also of rules that are about others."`
 }
@@ -81,7 +73,7 @@ func (e *explainCommand) Run(ctx context.Context, s *session) error {
 
 // asks reports whether facts of a request are given.
 func (e *explainCommand) asks() bool {
-	return e.Which+e.As+e.IdP+e.From+e.In+e.At != "" || len(e.Group) > 0 || e.Some || e.Doubt
+	return e.Which != "" || e.asker.given() || e.circumstances.given()
 }
 
 // withDraft reads files of resources, if there are any.
@@ -111,7 +103,7 @@ func (s *session) withDraft(files []string) (*api.Client, []*anypb.Any, *manifes
 }
 
 func (e *explainCommand) question() (*sallyportv1.DecisionQuestion, error) {
-	q := &sallyportv1.DecisionQuestion{SourceIp: e.From, Country: strings.ToUpper(e.In)}
+	q := &sallyportv1.DecisionQuestion{SourceIp: e.From, Country: e.country()}
 	switch {
 	case strings.Contains(e.Which, "://"):
 		q.Method = e.What
@@ -134,34 +126,18 @@ func (e *explainCommand) question() (*sallyportv1.DecisionQuestion, error) {
 			q.Path = "/" + strings.TrimPrefix(rest[i:], "/")
 		}
 	}
-	if e.At != "" {
-		at, err := time.Parse(time.RFC3339, e.At)
-		if err != nil {
-			return nil, usage(fmt.Sprintf("--at %s: say it as 2026-11-23T09:00:00Z", e.At))
-		}
-		q.Time = timestamppb.New(at)
+	var err error
+	if q.Time, err = e.time(); err != nil {
+		return nil, err
 	}
-	return q, e.principal(q)
-}
-
-func (e *explainCommand) principal(q *sallyportv1.DecisionQuestion) error {
-	kind, id, _ := strings.Cut(e.As, ":")
+	person, account, err := e.principal()
 	switch {
-	case kind == "serviceAccount" && id != "":
-		q.Principal = &sallyportv1.DecisionQuestion_ServiceAccount{ServiceAccount: id}
-	case kind == "user" && id != "", e.As == "" && e.IdP != "":
-		q.Principal = &sallyportv1.DecisionQuestion_Person{Person: &sallyportv1.QuestionPerson{
-			Email: id, IdentityProvider: e.IdP, EmailVerified: id != "" && !e.Doubt,
-			ClaimGroups: e.Group, ClaimGroupsComplete: !e.Some,
-		}}
-		return nil
-	case e.As != "":
-		return usage("--as is user:ADDRESS or serviceAccount:ID")
+	case person != nil:
+		q.Principal = &sallyportv1.DecisionQuestion_Person{Person: person}
+	case account != "":
+		q.Principal = &sallyportv1.DecisionQuestion_ServiceAccount{ServiceAccount: account}
 	}
-	if e.IdP != "" || len(e.Group) > 0 || e.Some || e.Doubt {
-		return usage("--idp, --groups and what is said of them are of people: give --as user:ADDRESS")
-	}
-	return nil
+	return q, err
 }
 
 func (e *explainCommand) print(s *session, r *sallyportv1.ExplainResponse) {

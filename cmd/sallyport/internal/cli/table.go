@@ -110,7 +110,10 @@ func (t *table) cuttable(sort func(cell) bool) *column {
 	return most
 }
 
-func (t *table) print(w io.Writer) {
+func (t *table) print(w io.Writer) { t.printWith(w, func(int) []string { return nil }) }
+
+// printWith prints, below each line, what else is said of it.
+func (t *table) printWith(w io.Writer, below func(line int) []string) {
 	var titles []string
 	for _, c := range t.columns {
 		titles = append(titles, c.title)
@@ -122,6 +125,9 @@ func (t *table) print(w io.Writer) {
 			texts = append(texts, c.cells[i].within(c.width))
 		}
 		t.line(w, texts)
+		for _, text := range below(i) {
+			fmt.Fprintf(w, "    %s\n", printable(text))
+		}
 	}
 }
 
