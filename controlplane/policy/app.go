@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/edge/policy"
 	"github.com/sallyport-iap/sallyport/edge/route"
 )
 
@@ -65,8 +66,8 @@ func (s *Site) Provider(id string) (*controlplane.IdentityProvider, bool) {
 // Owns reports whether an address is within the domains of a provider, so that rules may name it.
 func (s *Site) Owns(provider, email string) bool {
 	p, ok := s.Provider(provider)
-	_, domain, is := strings.Cut(email, "@")
-	return ok && is && slices.ContainsFunc(p.EmailDomains, func(d string) bool { return strings.EqualFold(d, domain) })
+	_, domain, _ := strings.Cut(email, "@")
+	return ok && slices.ContainsFunc(p.EmailDomains, func(d string) bool { return policy.SameDomain(d, domain) })
 }
 
 // HasServiceAccount reports whether there is a service account.

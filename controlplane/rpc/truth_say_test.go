@@ -58,12 +58,33 @@ func say(c *policytest.Case) *saying {
 		s.why = "an address that a provider vouches for, but not which"
 	case who.Kind == policytest.Machine && reads(w, "principal.id") && who.Subject != "serviceAccount:"+who.ServiceAccount:
 		s.why = "a machine with an id that is not its own"
+	case s.tooLong(q) != "":
+		s.refused, s.why = "question."+s.tooLong(q), "refused: larger than a question may say it"
 	case len(w.Apps[at].Operations) == 0 && q.Operation != "read" && q.Operation != "write":
 		s.why = "no operation of an app that has one for each request"
 	case s.question.GetPath() == "" && q.Path != "" && reads(w, "request.path"):
 		s.why = "a path, without all else that makes the operation known"
 	}
 	return s
+}
+
+// tooLong is the field of the question that is larger than the API takes it.
+func (s *saying) tooLong(q *policytest.Request) string {
+	switch who := &q.Who; {
+	case len(q.Path) > 8192:
+		return "path"
+	case len(q.Method) > 32:
+		return "method"
+	case len(q.Country) > 2:
+		return "country"
+	case len(who.Subject) > 320:
+		return "person.subject"
+	case len(who.ACR) > 256:
+		return "person.acr"
+	case len(who.AMR) > 64:
+		return "person.amr"
+	}
+	return ""
 }
 
 // device is the first field of the draft that reads what is known of a device.
@@ -108,7 +129,7 @@ func questionOf(c *policytest.Case) *v1.DecisionQuestion {
 	if !r.Now.IsZero() {
 		q.Time = timestamppb.New(r.Now)
 	}
-	if declared, ok := operationOf(c); r.Path != "" && r.Method != "" && r.Host != "" && ok {
+	if declared, ok := operationOf(c); r.Path != "" && 0 < len(r.Method) && len(r.Method) <= len(http.MethodConnect) && r.Host != "" && ok {
 		q.Path, q.Operation = r.Path, declared
 	} else {
 		q.Operation = r.Operation
@@ -175,8 +196,11 @@ func draftOf(c *policytest.Case) []proto.Message {
 	var all []proto.Message
 	for _, id := range c.World.Providers {
 		p := &v1.IdentityProvider{Name: office + "identityProviders/" + id, Issuer: "https://idp.example", ClientId: "x"}
-		if _, domain, ok := strings.Cut(c.Request.Who.Email, "@"); ok && c.Request.Who.IDP == id && c.Request.Who.EmailDomainOwned {
-			p.EmailDomains = []string{strings.ToLower(domain)}
+		email := c.Request.Who.Email
+		if at := strings.LastIndexByte(email, '@'); at >= 0 && c.Request.Who.IDP == id && c.Request.Who.EmailDomainOwned {
+			if domain := strings.ToLower(email[at+1:]); !strings.ContainsRune(domain, 'ſ') { // that is no domain's
+				p.EmailDomains = []string{domain}
+			}
 		}
 		all = append(all, p)
 	}
@@ -228,7 +252,11 @@ func appMessage(c *policytest.Case, a *policytest.App) *v1.App {
 	app.Disabled, app.Labels = a.Disabled, a.Labels
 	for _, o := range a.Operations {
 		path := "/is/" + o.ID
-		if a.ID == c.Request.App && o.ID == c.Request.Operation && c.Request.Path != "" {
+		switch {
+		case a.ID != c.Request.App || o.ID != c.Request.Operation || c.Request.Path == "":
+		case len(c.Request.Path) > 1000: // a pattern is not that long
+			path = "/**"
+		default:
 			path = c.Request.Path
 		}
 		app.Operations = append(app.Operations, &v1.Operation{

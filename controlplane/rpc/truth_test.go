@@ -14,8 +14,8 @@ import (
 
 // How many cases the API can say, and of how many it must refuse what they say. Only more of the tables may change them.
 const (
-	leastAnswered = 716
-	leastRefused  = 86
+	leastAnswered = 741
+	leastRefused  = 95
 )
 
 // The truth about policy, as it is written for the engine, holds for who asks through the API: each case is a question about

@@ -31,3 +31,6 @@ const (
 // CanonicalEmail returns the one form in which addresses are compared. It is
 // false for what is not an address.
 func CanonicalEmail(s string) (string, bool) { return who.CanonicalEmail(s) }
+
+// SameDomain says whether two domains are one, as addresses are compared.
+func SameDomain(a, b string) bool { return who.SameDomain(a, b) }

@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -135,16 +136,8 @@ type IdentityProvider struct {
 
 // OwnsEmail reports whether the address's domain belongs to this provider, so that rules may name the address.
 func (p *IdentityProvider) OwnsEmail(email string) bool {
-	_, domain, ok := strings.Cut(email, "@")
-	if !ok {
-		return false
-	}
-	for _, d := range p.EmailDomains {
-		if strings.EqualFold(d, domain) {
-			return true
-		}
-	}
-	return false
+	_, domain, _ := strings.Cut(email, "@")
+	return slices.ContainsFunc(p.EmailDomains, func(d string) bool { return policy.SameDomain(d, domain) })
 }
 
 // ServiceToken is a credential of a service account.

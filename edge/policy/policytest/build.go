@@ -152,7 +152,7 @@ func (b *builder) policy(fields []string) *Policy {
 func (b *builder) identity(fields []string) Identity {
 	id := Identity{Kind: Person, GroupsComplete: true}
 	for _, f := range fields {
-		switch key, value, _ := strings.Cut(f, "="); key {
+		switch key, value, _ := strings.Cut(b.long(f), "="); key {
 		case "person":
 		case "machine":
 			id = Identity{Kind: Machine}
@@ -163,7 +163,9 @@ func (b *builder) identity(fields []string) Identity {
 		case "sub":
 			id.Subject = value
 		case "mail":
-			id.Email = value
+			if id.Email = value; strings.HasPrefix(value, `"`) {
+				id.Email = b.unquote(value)
+			}
 		case "verified":
 			id.EmailVerified = true
 		case "trusted":

@@ -50,6 +50,8 @@
 //	need       age= acr= amr=: what a step-up must ask for
 //	shadow=    policy:OUTCOME:reason[:rule], once for each shadow policy
 //
+// Of somebody and of facts, <TEXT*N> is a text N times, and mail= may be quoted.
+//
 // WHO is one of the world, or "stranger". OPERATION "-" is none. Without ip= and
 // at= it is 192.0.2.1 and 2026-11-23T12:00:00Z; "?" makes a fact unknown. An
 // instant is written in full, or relative to now, such as -10m.

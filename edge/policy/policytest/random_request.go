@@ -4,13 +4,16 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
 var (
 	someAddresses = addresses("10.0.0.1", "10.1.2.3", "192.0.2.1", "::ffff:10.1.0.1", "2001:db8::1", "fe80::1%eth0")
 	someMails     = []string{"", "a@x.test", "A@X.test", "b@y.test", "c@x.test"}
-	someInstants  = []time.Time{
+	// Of people, not of rules: what is no address, and what Unicode takes for one of the above.
+	oddMails     = []string{"a", "a b@x.test", "b@a@x.test", "@x.test", "a@x", "a@x.test.", "\u212a@x.test", "a@x.te\u017ft", "\xff@x.test", strings.Repeat("a", 250) + "@x.test"}
+	someInstants = []time.Time{
 		noon.Add(-time.Hour), noon, noon.Add(time.Nanosecond), noon.Add(time.Hour), noon.Add(150 * time.Minute), noon.Add(5 * time.Hour),
 		noon.Add(6 * time.Hour), noon.Add(11 * time.Hour), noon.Add(12 * time.Hour), noon.Add(40 * time.Hour), noon.Add(6*24*time.Hour + 20*time.Hour),
 		// Clocks change in Berlin and in New York.
@@ -44,8 +47,11 @@ func (d Dice) RandomIdentity() Identity {
 	if d.one(16) {
 		id.IDP = ""
 	}
-	if d.one(6) {
+	switch {
+	case d.one(6):
 		id.Email = fmt.Sprintf("u%d@w.test", d(100))
+	case d.one(12):
+		id.Email = pick(d, oddMails)
 	}
 	for _, v := range d.some(someValues, 0, 2) {
 		if !slices.Contains(id.Groups, v) {
@@ -58,6 +64,16 @@ func (d Dice) RandomIdentity() Identity {
 	id.ACR = pick(d, []string{"", "gold", "silver", "bronze"})
 	if !d.one(4) {
 		id.AMR = d.some([]string{"otp", "hwk", "pwd"}, 0, 3)
+	}
+	switch d(64) { // more than expressions are made for, or just not
+	case 0:
+		id.ACR = strings.Repeat("g", 256+d(2))
+	case 1:
+		id.AMR = slices.Repeat([]string{"otp"}, 64+d(2))
+	case 2:
+		id.AMR = []string{"hwk", strings.Repeat("h", 128+d(2))}
+	case 3:
+		id.Subject = strings.Repeat("s", 512+d(2))
 	}
 	if d.one(3) {
 		id.Asked = Asked{At: d.instant(), MaxAge: pick(d, append(someAges, 0)), ACR: d.some(someACR, 0, 2), AMR: d.some(someAMR, 0, 2)}
@@ -86,6 +102,14 @@ func (d Dice) RandomRequest(who Identity) Request {
 	}
 	if d.one(2) {
 		q.Device = d.device()
+	}
+	switch d(64) {
+	case 0:
+		q.Path = "/" + strings.Repeat("a", 8191+d(2))
+	case 1:
+		q.Method = strings.Repeat("G", 32+d(2))
+	case 2:
+		q.Host = strings.Repeat("h", 255+d(2))
 	}
 	return q
 }

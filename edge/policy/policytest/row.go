@@ -78,7 +78,7 @@ func (b *builder) request(text string) Request {
 	}
 	for _, f := range facts {
 		key, value, _ := strings.Cut(f, "=")
-		b.fact(&q, key, value)
+		b.fact(&q, key, b.long(value))
 	}
 	return q
 }

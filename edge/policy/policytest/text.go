@@ -63,6 +63,26 @@ func (r *reader) unquote(text string) string {
 	return s
 }
 
+// long writes out what is repeated: <a*3> is aaa.
+func (r *reader) long(text string) string {
+	before, rest, found := strings.Cut(text, "<")
+	if !found {
+		return text
+	}
+	what, after, closed := strings.Cut(rest, ">")
+	star := strings.LastIndexByte(what, '*')
+	if !closed || star < 0 {
+		r.fail("%s is not closed, or repeats nothing", text)
+		return text
+	}
+	n, err := strconv.Atoi(what[star+1:])
+	if err != nil || n < 0 || n > 1<<20 {
+		r.fail("%s is repeated how often?", text)
+		return text
+	}
+	return before + strings.Repeat(what[:star], n) + r.long(after)
+}
+
 func list(text string) []string {
 	switch text {
 	case "-", "":

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -66,14 +68,14 @@ func (j judge) expression(text string) Verdict {
 func (j judge) facts() map[string]any {
 	q, who := j.q, j.q.Who
 	person := who.Kind == policytest.Person
-	email := strings.ToLower(who.Email)
+	email := folded(who.Email)
 	_, domain, _ := strings.Cut(email, "@")
 	facts := map[string]any{
 		"principal.kind": string(who.Kind), "principal.service_account": who.ServiceAccount,
 		"principal.groups": perhaps{j}, "request.operation": q.Operation,
 	}
 	set := func(known bool, name string, value any) {
-		if known {
+		if known && fits(name, value) {
 			facts[name] = value
 		}
 	}
@@ -81,7 +83,7 @@ func (j judge) facts() map[string]any {
 		facts["principal.kind"] = "anonymous"
 	}
 	set(who.Subject != "" || who.Kind == policytest.Anonymous, "principal.id", who.Subject)
-	vouchedFor := !person || email == "" || who.EmailVerified && who.EmailDomainOwned
+	vouchedFor := !person || email == "" || isVouchedFor(&who)
 	set(vouchedFor, "principal.email", email)
 	set(vouchedFor, "principal.domain", domain)
 	set(!person || who.IDP != "", "principal.idp", who.IDP)
@@ -107,6 +109,25 @@ func (j judge) facts() map[string]any {
 		set(!d.ReportedAt.IsZero(), "device.reported_at", d.ReportedAt)
 	}
 	return facts
+}
+
+// longest is how many bytes a text may have. A list has at most 64 entries of 128 bytes.
+var longest = map[string]int{
+	"principal.id": 512, "principal.email": 320, "principal.domain": 255, "principal.idp": 64, "session.acr": 256,
+	"request.method": 32, "request.host": 255, "request.path": 8192, "source.ip": 64, "source.country": 2,
+}
+
+// fits says whether a fact is of a size that expressions are made for.
+func fits(name string, value any) bool {
+	switch v := value.(type) {
+	case string:
+		return len(v) <= longest[name]
+	case []string:
+		return len(v) <= 64 && !slices.ContainsFunc(v, func(entry string) bool { return len(entry) > 128 })
+	case time.Time:
+		return 1 <= v.UTC().Year() && v.UTC().Year() <= 9999
+	}
+	return true
 }
 
 // perhaps is a list of which only membership can be asked, because membership may

@@ -1,8 +1,10 @@
 package reference
 
 import (
+	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/policytest"
 )
@@ -18,9 +20,9 @@ func (j judge) isAny(principals []string) Verdict { return anyOf(principals, j.i
 
 func (j judge) is(principal string) Verdict {
 	who := j.q.Who
-	person, machine, email := who.Kind == policytest.Person, who.Kind == policytest.Machine, strings.ToLower(who.Email)
+	person, machine, email := who.Kind == policytest.Person, who.Kind == policytest.Machine, folded(who.Email)
 	kind, name, _ := strings.Cut(principal, ":")
-	vouchedFor := who.EmailVerified && who.EmailDomainOwned
+	vouchedFor := isVouchedFor(&who)
 	switch kind {
 	case "anyone":
 		return Yes
@@ -37,11 +39,28 @@ func (j judge) is(principal string) Verdict {
 	case "group":
 		return j.inGroup(name)
 	case "user":
-		return min(verdict(true, person && email == strings.ToLower(name)), verdict(vouchedFor, true))
+		return min(verdict(true, person && email == folded(name)), verdict(vouchedFor, true))
 	case "domain":
-		return min(verdict(true, person && strings.HasSuffix(email, "@"+strings.ToLower(name))), verdict(vouchedFor, true))
+		return min(verdict(true, person && strings.HasSuffix(email, "@"+folded(name))), verdict(vouchedFor, true))
 	}
 	return No
+}
+
+var address = regexp.MustCompile(`^[^@\x00-\x20\x7f]+@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+
+// isVouchedFor says whether the address is one, and theirs.
+func isVouchedFor(who *policytest.Identity) bool {
+	return who.EmailVerified && who.EmailDomainOwned && len(who.Email) <= 254 && utf8.ValidString(who.Email) && address.MatchString(folded(who.Email))
+}
+
+// folded has ASCII letters in lower case. Others are not the same, whatever they look like.
+func folded(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r | 0x20
+		}
+		return r
+	}, s)
 }
 
 func (j judge) signedInAt(idp string) Verdict {

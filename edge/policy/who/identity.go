@@ -111,6 +111,10 @@ func CanonicalDomain(s string) (string, bool) {
 	return lower(s), true
 }
 
+// SameDomain says whether two domains are one. Only letters of ASCII have two
+// cases, while strings.EqualFold takes the sign of Kelvin for a k.
+func SameDomain(a, b string) bool { return a != "" && lower(a) == lower(b) }
+
 func lower(s string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {

@@ -2,6 +2,7 @@ package who
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/truth"
 )
@@ -41,7 +42,13 @@ type resolver struct {
 }
 
 func (r *resolver) person(id *Identity) {
-	if email, domain, ok := id.address(); ok {
+	email, domain, ok := id.address()
+	if at := strings.LastIndexByte(id.Email, '@'); !ok && at >= 0 {
+		// No rule can name it. But a provider that takes it for an address of a
+		// domain may be right: RFC 5321 has more of them than we compare.
+		r.learn(Domain(lower(id.Email[at+1:])), truth.Unknown)
+	}
+	if ok {
 		r.learn(User(email), id.vouched())
 		r.learn(Domain(domain), id.vouched())
 		if m, ok := r.memberships.Get(email); ok {
