@@ -3,6 +3,7 @@ package policytest
 import (
 	"net/netip"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -66,19 +67,29 @@ func TestNoRowTwice(t *testing.T) {
 	}
 }
 
-// Examples of others: enough of them, from enough of them.
+// Examples of others: enough of them, from enough of them, and each says whose and
+// which document it is of.
 func TestPeers(t *testing.T) {
 	t.Parallel()
-	examples, documents := 0, map[string]bool{}
+	heading := regexp.MustCompile(`^(?:([^,:]+), (?:the [^,:]+|"[^"]+"[^:]*|[^:]*example[^:]*)|(RFC [0-9]+)): .{5,}$`)
+	rows, examples, peers := 0, map[string]bool{}, map[string]bool{}
 	for _, c := range truth(t) {
-		if c.File == "peers.txt" {
-			examples++
-			documents[c.Section] = true
+		if c.File != "peers.txt" {
+			continue
 		}
+		rows++
+		examples[c.Section] = true
+		names := heading.FindStringSubmatch(c.Section)
+		if names == nil {
+			t.Errorf("line %d: whose example is %q?", c.Line, c.Section)
+			continue
+		}
+		peers[names[1]+names[2]] = true
 	}
-	if examples < 30 || len(documents) < 12 {
-		t.Errorf("%d examples of %d documents", examples, len(documents))
+	if len(examples) < 30 || len(peers) < 20 || rows < 100 {
+		t.Errorf("%d rows, %d examples of %d", rows, len(examples), len(peers))
 	}
+	t.Logf("%d rows, %d examples of %d", rows, len(examples), len(peers))
 }
 
 func TestLoad(t *testing.T) {
