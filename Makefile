@@ -27,6 +27,9 @@ FUZZTIME ?= 3s
 N ?= 1000000
 SEED ?= 1
 
+# How many requests `make bench-simulate` makes up.
+SIMULATE_EVENTS ?= 1000000
+
 # How often `make bench-policy` runs each benchmark.
 COUNT ?= 1
 
@@ -85,6 +88,11 @@ e2e: build web/node_modules ## Run the browser tests against the whole product
 .PHONY: bench
 bench: ## Run the benchmarks (PKG=./edge/policy)
 	@go run ./cmd/internal/testservices -- go test -run '^$$' -bench . -benchmem $(PKG)
+
+.PHONY: bench-simulate
+bench-simulate: ## Simulate a draft against 1,000,000 recorded requests, made up first (SIMULATE_EVENTS=1000000)
+	@SIMULATE_EVENTS=$(SIMULATE_EVENTS) go run ./cmd/internal/testservices -- \
+	  go test ./controlplane/simulation -run '^$$' -bench Simulate -benchtime 1x -timeout 0
 
 .PHONY: bench-policy
 bench-policy: ## Time decisions, and the same ones by cedar-go and OPA, once all three are shown to decide alike (COUNT=10, for benchstat)

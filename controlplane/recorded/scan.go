@@ -12,11 +12,16 @@ type Raw struct {
 	Method, Host, Path                             []byte // of the request
 	// Of the decision.
 	Outcome, Reason, Policy, Rule, Grant, Config, Lineage, AuthTime, Facts, Shadow []byte
+	// Of the facts: those that are another in each request of one session.
+	MatchMethod, Country []byte
+	// The other facts, but for the path, as members of an object.
+	Lasting []byte
 }
 
-// Scan finds the pieces of an event, which must be JSON: it is stored as that. The pieces are parts of its bytes.
+// Scan finds the pieces of an event, which must be JSON: it is stored as that. The pieces are parts of its
+// bytes, but for Lasting, whose room is used again.
 func Scan(event []byte, r *Raw) (ok bool) {
-	*r = Raw{}
+	*r = Raw{Lasting: r.Lasting[:0]}
 	return members(event, func(key, value []byte) {
 		switch string(key) {
 		case "time":
@@ -75,9 +80,22 @@ func (r *Raw) decision(key, value []byte) {
 	case "auth_time":
 		r.AuthTime = value
 	case "facts":
-		r.Facts = value
+		r.Facts, r.Lasting = value, r.Lasting[:0]
+		members(value, r.fact)
 	case "shadow":
 		r.Shadow = value
+	}
+}
+
+func (r *Raw) fact(key, value []byte) {
+	switch string(key) {
+	case "method":
+		r.MatchMethod = value
+	case "country":
+		r.Country = value
+	case "path":
+	default:
+		r.Lasting = append(append(append(append(r.Lasting, ',', '"'), key...), '"', ':'), value...)
 	}
 }
 

@@ -106,8 +106,8 @@ func (j *judge) event(raw *recorded.Raw) (e judged, why string, err error) {
 		return e, whyCut, nil
 	}
 	q := &asked{
-		Host: recorded.Text(raw.Host), Method: p.facts.Method, Path: recorded.Text(raw.Path),
-		SourceIP: recorded.Address(recorded.Text(raw.SourceIP)), Country: p.facts.Country, Time: when,
+		Host: recorded.Text(raw.Host), Method: recorded.Text(raw.MatchMethod), Path: recorded.Text(raw.Path),
+		SourceIP: recorded.Address(recorded.Text(raw.SourceIP)), Country: recorded.Text(raw.Country), Time: when,
 	}
 	if q.Method == "" {
 		q.Method = recorded.Text(raw.Method)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sallyport-iap/sallyport/controlplane/recorded"
@@ -13,7 +14,7 @@ import (
 )
 
 // maxPeople is how many are remembered: twice this while the older half is being forgotten.
-const maxPeople = 8_192
+const maxPeople = 4_096
 
 // maxApps is for how many apps it is remembered of somebody what is to be filled in.
 const maxApps = 16
@@ -27,10 +28,12 @@ type person struct {
 	facts    recorded.Facts
 	identity engine.Identity
 	era      *era
+	absent   []string // values of the claim that they surely had not
 	admitted [2]bool
 	// As each side sees them if what was not recorded is unknown; nil is a stranger.
 	plain  [2]*engine.Principal
-	filled map[[2]string]*fillings
+	filled map[[2]string]*fillings // by app on either side
+	ways   map[string]*fillings    // the same, by what is to be filled in
 }
 
 // fillings are the ways in which what was not recorded can be filled in, of one app.
@@ -49,7 +52,7 @@ type people struct {
 func (p *people) find(raw *recorded.Raw, era *era, meet func() (*person, error)) (*person, error) {
 	p.key.Reset()
 	p.key.WriteString(strconv.Itoa(era.number))
-	for _, piece := range [][]byte{raw.Principal, raw.AuthTime, raw.Facts} {
+	for _, piece := range [][]byte{raw.Principal, raw.AuthTime, raw.Lasting} {
 		p.key.WriteByte(0) // no JSON has it
 		p.key.Write(piece)
 	}
@@ -91,6 +94,11 @@ func meet(raw *recorded.Raw, era *era, sides []*side) (*person, error) {
 		}
 	}
 	p.identity = recorded.Identity(&p.who, authTime, &p.facts)
+	for value := range era.sought[p.identity.IDP] {
+		if !p.told(value) {
+			p.absent = append(p.absent, value)
+		}
+	}
 	for i, s := range sides {
 		if p.admitted[i] = s.admits(&p.identity); p.admitted[i] {
 			p.plain[i] = p.resolve(s, nil, nil)
@@ -104,12 +112,9 @@ func (p *person) resolve(s *side, has, hasNot []string) *engine.Principal {
 	id := p.identity
 	if id.Kind == engine.Person {
 		id.EmailDomainOwned = s.Owns(id.IDP, id.Email)
-		id.Groups = slices.Concat(id.Groups, has)
-		id.GroupsAbsent = hasNot
-		for value := range p.era.sought[id.IDP] {
-			if !p.told(value) {
-				id.GroupsAbsent = append(id.GroupsAbsent, value)
-			}
+		id.GroupsAbsent = p.absent // shared, as nobody changes it
+		if len(has)+len(hasNot) > 0 {
+			id.Groups, id.GroupsAbsent = slices.Concat(id.Groups, has), slices.Concat(p.absent, hasNot)
 		}
 	}
 	return s.Program.Resolve(id)
@@ -156,21 +161,34 @@ func (p *person) fill(sides []*side, apps [2]string) *fillings {
 		return f
 	}
 	unknowns := p.unknowns(sides, apps)
-	f := &fillings{unknowns: len(unknowns)}
-	if n := len(unknowns); n > 0 && n <= maxUnknowns {
-		ways := 1
-		for range n {
-			ways *= 3
-		}
-		for way := range ways {
-			f.ways = append(f.ways, p.way(sides, unknowns, way))
-		}
+	var key strings.Builder
+	for _, values := range unknowns {
+		key.WriteString(strings.Join(values, "\x00") + "\x01") // claims of people are text without them: see what sessions keep
+	}
+	f, ok := p.ways[key.String()]
+	if !ok {
+		f = p.fillings(sides, unknowns)
 	}
 	if p.filled == nil {
-		p.filled = map[[2]string]*fillings{}
+		p.filled, p.ways = map[[2]string]*fillings{}, map[string]*fillings{}
 	}
 	if len(p.filled) < maxApps {
-		p.filled[apps] = f
+		p.filled[apps], p.ways[key.String()] = f, f
+	}
+	return f
+}
+
+func (p *person) fillings(sides []*side, unknowns [][]string) *fillings {
+	f := &fillings{unknowns: len(unknowns)}
+	if len(unknowns) == 0 || len(unknowns) > maxUnknowns {
+		return f
+	}
+	ways := 1
+	for range unknowns {
+		ways *= 3
+	}
+	for way := range ways {
+		f.ways = append(f.ways, p.way(sides, unknowns, way))
 	}
 	return f
 }
@@ -189,7 +207,7 @@ func (p *person) way(sides []*side, unknowns [][]string, digits int) (who [2]*en
 	}
 	for i, s := range sides {
 		if p.admitted[i] {
-			who[i] = p.resolve(s, has, slices.Clone(hasNot))
+			who[i] = p.resolve(s, has, hasNot)
 		}
 	}
 	return who

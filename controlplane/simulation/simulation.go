@@ -248,12 +248,12 @@ func (r *run) all(ctx context.Context, tx *store.TenantTx) error {
 
 // all reads events, newest first, page by page of one instant.
 func (r *Read) all(ctx context.Context, tx *store.TenantTx, q *Query, tell func(Progress) error, each func(id string, raw *recorded.Raw) error) error {
-	scan := &store.EventScan{Since: q.Since, Until: q.Until, App: q.App}
+	scan := &store.EventScan{Since: q.Since, Until: q.Until, App: q.App, Page: min(page, q.MaxEvents+1)}
 	var raw recorded.Raw
 	told := time.Now()
 	for {
-		scan.Limit = min(page, q.MaxEvents+1-int(r.Events))
-		if err := tx.ScanEvents(scan); err != nil {
+		more, err := tx.ScanEvents(scan)
+		if err != nil {
 			return err
 		}
 		for id, event := range scan.All {
@@ -272,7 +272,7 @@ func (r *Read) all(ctx context.Context, tx *store.TenantTx, q *Query, tell func(
 		if at, err := time.Parse(time.RFC3339Nano, recorded.Text(raw.Time)); err == nil {
 			r.Oldest = at
 		}
-		if scan.Size() < scan.Limit || r.Truncated {
+		if !more || r.Truncated {
 			return nil
 		}
 		if err := ctx.Err(); err != nil {

@@ -7,21 +7,20 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// EventScan goes through events of a time, newest first.
+// EventScan goes through events of a time, newest first, page by page. It belongs to one transaction.
 type EventScan struct {
 	Since, Until time.Time // by the edges' clocks: from Since until just before Until
 	App          string    // only this one's
-	// Where the page before ended. Two records of one stream share an id.
-	AfterID  string
-	AfterSeq int64
-	Limit    int // of a page
+	Page         int       // events at a time
 
+	open   bool
 	ids    []string
 	events []byte
 	ends   []int
 }
 
-// All yields the ids and bytes of the events of the page, which are good until the next one is read.
+// All yields the ids and bytes of the events of the page, which are good until the next one is read. The two records of
+// a stream have one id, the later one first.
 func (scan *EventScan) All(yield func(id string, event []byte) bool) {
 	begin := 0
 	for i, id := range scan.ids {
@@ -32,32 +31,47 @@ func (scan *EventScan) All(yield func(id string, event []byte) bool) {
 	}
 }
 
-// Size is how many events the page has.
-func (scan *EventScan) Size() int { return len(scan.ids) }
-
-// ScanEvents reads a page, and moves the scan behind it. Many more are read this way than listed, so nothing is decoded; a
-// transaction that reads page after page sees one instant.
-func (tx *TenantTx) ScanEvents(scan *EventScan) error {
-	rows, err := tx.pg.Query(tx.ctx, `
-		SELECT id, seq, event FROM access_event
-		WHERE tenant_uid = @tenant AND day BETWEEN @first AND @last AND at >= @since AND at < @until AND (@app = '' OR app = @app)
-			AND (@after = '' OR id < @after OR id = @after AND seq < @seq) AND (@after = '' OR id <= @after)
-		ORDER BY id DESC, seq DESC LIMIT @limit`, pgx.NamedArgs{
-		"tenant": tx.head.TenantUID, "first": scan.Since.UTC().Truncate(24 * time.Hour), "last": scan.Until.UTC().Truncate(24 * time.Hour),
-		"since": scan.Since, "until": scan.Until, "app": scan.App, "after": scan.AfterID, "seq": scan.AfterSeq, "limit": scan.Limit,
-	})
+// ScanEvents reads the next page; more is false if it is the last. Many more are read this way than listed, so nothing is
+// decoded, and where the last page ended is not looked for again: a cursor knows. There may be one scan a transaction.
+func (tx *TenantTx) ScanEvents(scan *EventScan) (more bool, err error) {
+	if !scan.open {
+		if err := tx.openScan(scan); err != nil {
+			return false, fmt.Errorf("scan access events: %w", err)
+		}
+		scan.open = true
+	}
+	scan.ids, scan.events, scan.ends = scan.ids[:0], scan.events[:0], scan.ends[:0]
+	rows, err := tx.pg.Query(tx.ctx, fmt.Sprintf(`FETCH %d FROM events`, scan.Page)) // it takes no parameter
 	if err != nil {
-		return fmt.Errorf("scan access events: %w", err)
+		return false, fmt.Errorf("scan access events: %w", err)
 	}
 	defer rows.Close()
-	scan.ids, scan.events, scan.ends = scan.ids[:0], scan.events[:0], scan.ends[:0]
 	for rows.Next() {
-		if err := rows.Scan(&scan.AfterID, &scan.AfterSeq, nil); err != nil {
-			return fmt.Errorf("scan access events: %w", err)
-		}
-		scan.ids = append(scan.ids, scan.AfterID)
-		scan.events = append(scan.events, rows.RawValues()[2]...)
+		raw := rows.RawValues()
+		scan.ids = append(scan.ids, string(raw[0]))
+		scan.events = append(scan.events, raw[1]...)
 		scan.ends = append(scan.ends, len(scan.events))
 	}
-	return wrap("scan access events", rows.Err())
+	return len(scan.ids) == scan.Page, wrap("scan access events", rows.Err())
+}
+
+// openScan has the rows come from the index, as they are wanted. Without statistics, which the newest partitions have
+// not, Postgres would rather read and sort all of them before it returns the first.
+func (tx *TenantTx) openScan(scan *EventScan) error {
+	_, err := tx.pg.Exec(tx.ctx, `
+		SELECT set_config(name, 'off', true) FROM unnest(ARRAY['enable_sort', 'enable_seqscan', 'enable_bitmapscan']) AS name`)
+	if err != nil {
+		return err
+	}
+	query := `
+		DECLARE events NO SCROLL CURSOR FOR SELECT id, event FROM access_event
+		WHERE tenant_uid = @tenant AND day BETWEEN @first AND @last AND at >= @since AND at < @until`
+	if scan.App != "" {
+		query += ` AND app = @app`
+	}
+	_, err = tx.pg.Exec(tx.ctx, query+` ORDER BY id DESC, seq DESC`, pgx.NamedArgs{
+		"tenant": tx.head.TenantUID, "first": scan.Since.UTC().Truncate(24 * time.Hour), "last": scan.Until.UTC().Truncate(24 * time.Hour),
+		"since": scan.Since, "until": scan.Until, "app": scan.App,
+	})
+	return err
 }

@@ -27,7 +27,8 @@ const description = `Sallyport, the identity-aware proxy.
 Where to, in which tenant and with which token: flags, else the environment, else .sallyport/dev.json of the
 "sallyport dev" that runs here or in a directory above.
 
-Exit status: 0 done, 1 refused or failed, 2 the command line is wrong, 3 done but not enforced by every edge yet.`
+Exit status: 0 done, 1 refused or failed, 2 the command line is wrong, 3 done but not enforced by every edge yet,
+4 a simulation found what it was to fail on.`
 
 type commands struct {
 	Target
@@ -35,20 +36,22 @@ type commands struct {
 
 	Output string `enum:"table,json,yaml" default:"table" short:"o" group:"For every command:" help:"How to print: table, for people; json or yaml, whole, for scripts."`
 
-	Apply   applyCommand   `cmd:"" help:"Bring about what files say, as one change."`
-	Get     getCommand     `cmd:"" help:"Show a collection of resources, or one."`
-	Delete  deleteCommand  `cmd:"" help:"Delete a resource."`
-	Export  exportCommand  `cmd:"" help:"Print everything that apply takes, as YAML."`
-	Import  importCommand  `cmd:"" help:"Bring in what another tool knows: the operations of an app, from an OpenAPI document."`
-	Revoke  revokeCommand  `cmd:"" help:"End what is signed in or handed out."`
-	Wait    waitCommand    `cmd:"" help:"Wait until every edge enforces a revision."`
-	Audit   auditCommand   `cmd:"" help:"See what happened: who was let in or not and why, and who changed what."`
-	Explain explainCommand `cmd:"" help:"Say what is decided of a request, and why."`
-	Who     whoCommand     `cmd:"" help:"List who may do something in an app."`
-	What    whatCommand    `cmd:"" help:"List what somebody may do."`
-	Policy  policyCommand  `cmd:"" help:"Run policy tests."`
-	Lint    lintCommand    `cmd:"" help:"Find what policies say and can hardly mean."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Apply    applyCommand    `cmd:"" help:"Bring about what files say, as one change."`
+	Get      getCommand      `cmd:"" help:"Show a collection of resources, or one."`
+	Delete   deleteCommand   `cmd:"" help:"Delete a resource."`
+	Export   exportCommand   `cmd:"" help:"Print everything that apply takes, as YAML."`
+	Import   importCommand   `cmd:"" help:"Bring in what another tool knows: the operations of an app, from an OpenAPI document."`
+	Revoke   revokeCommand   `cmd:"" help:"End what is signed in or handed out."`
+	Wait     waitCommand     `cmd:"" help:"Wait until every edge enforces a revision."`
+	Audit    auditCommand    `cmd:"" help:"See what happened: who was let in or not and why, and who changed what."`
+	Explain  explainCommand  `cmd:"" help:"Say what is decided of a request, and why."`
+	Who      whoCommand      `cmd:"" help:"List who may do something in an app."`
+	What     whatCommand     `cmd:"" help:"List what somebody may do."`
+	Simulate simulateCommand `cmd:"" help:"Say who would gain and who would lose access by a draft, from what was recorded."`
+	Shadow   shadowCommand   `cmd:"" help:"Say what a policy in SHADOW mode would have changed."`
+	Policy   policyCommand   `cmd:"" help:"Run policy tests."`
+	Lint     lintCommand     `cmd:"" help:"Find what policies say and can hardly mean."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // session is what a command runs with.

@@ -1,0 +1,46 @@
+package simulation
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
+	"github.com/sallyport-iap/sallyport/controlplane/recorded"
+	"github.com/sallyport-iap/sallyport/controlplane/store"
+)
+
+// Judged is what came of one event.
+type Judged struct {
+	Why     string // it is not decided
+	Outcome [2]Outcome
+	Same    bool
+}
+
+// Judge decides events by two policies, as Run does, with room to remember so many people.
+func Judge(today, draft *policy.Site, sought map[string]map[string]bool, room int, events [][]byte) (list []Judged) {
+	j := &judge{sides: []*side{newSide(today), newSide(draft)}, people: people{limit: room}}
+	j.eras = &eras{list: []*era{{sought: sought}}, unknown: &era{number: -1}}
+	var raw recorded.Raw
+	for _, event := range events {
+		recorded.Scan(event, &raw)
+		e, why, _ := j.event(&raw)
+		list = append(list, Judged{Why: why, Outcome: e.outcome, Same: e.same})
+	}
+	return list
+}
+
+// Sought are the values of a provider's claim that edges looked for at each revision.
+func Sought(tx *store.TenantTx, provider string, revisions ...int64) (list [][]string, err error) {
+	eras, err := newEras(tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, revision := range revisions {
+		one, err := eras.of("", revision)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, slices.Sorted(maps.Keys(one.sought[provider])))
+	}
+	return list, nil
+}
