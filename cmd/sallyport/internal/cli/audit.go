@@ -238,20 +238,9 @@ func (s *session) printEvent(e *sallyportv1.AccessEvent, clock string) error {
 	if stream := e.GetStream(); stream.GetKind() != "" {
 		what += " (" + strings.TrimSpace(stream.GetKind()+" "+stream.GetPhase()+" "+stream.GetCut()) + ")"
 	}
-	s.printf("%s  %-5s  %s %-12s  %-20s  %-36s  %-14s  d_%s\n", at, edge, status, printable(e.GetDecision().GetOutcome()), printable(who(e)),
+	s.printf("%s  %-5s  %s %-12s  %-20s  %-36s  %-14s  d_%s\n", at, edge, status, printable(e.GetDecision().GetOutcome()), printable(whoever(e.GetPrincipal())),
 		printable(what), printable(e.GetDecision().GetReason()), printable(e.GetId()))
 	return nil
-}
-
-func who(e *sallyportv1.AccessEvent) string {
-	switch p := e.GetPrincipal(); {
-	case p.GetEmail() != "":
-		return p.GetEmail()
-	case p.GetSubject() != "":
-		return p.GetSubject()
-	default:
-		return "anonymous"
-	}
 }
 
 // printConfigChange prints who did what, and below it what became of each resource.
