@@ -27,8 +27,7 @@ func (s *Store) publish(t *tenant, changed edgev1.Lane) {
 	if site == nil {
 		return
 	}
-	sameHosts := changed == edgev1.Lane_LANE_URGENT && table.sites[t.uid] != nil
-	s.swap(table.with(site, sameHosts))
+	s.swap(table.with(site, changed == edgev1.Lane_LANE_URGENT))
 }
 
 // swap makes a table the one that the next request is decided on. The caller holds mu.
@@ -41,7 +40,7 @@ func (s *Store) swap(t *Table) {
 // publishAll makes every site anew, after a change of the pool. Whoever is not served any more is forgotten, keys and all.
 func (s *Store) publishAll() {
 	platform := s.tenants[PlatformUID]
-	table := &Table{Pool: platform.pool, sites: map[string]*Site{}}
+	sites := map[string]*Site{}
 	if platform.pool == nil {
 		return
 	}
@@ -51,12 +50,11 @@ func (s *Store) publishAll() {
 			continue
 		}
 		if site := s.site(t, platform.pool); site != nil {
-			table.sites[uid] = site
+			sites[uid] = site
 		}
 	}
-	table.hosts = hostsOf(table.sites)
 	s.missing = time.Now() // whoever the pool serves from now on is on their way
-	s.swap(table)
+	s.swap(tableOf(platform.pool, sites))
 }
 
 // site assembles a tenant's site, or nil if it cannot be served yet: without its revocations it must not be.
