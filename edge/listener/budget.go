@@ -24,6 +24,10 @@ type Limits struct {
 	NewPerSource int
 }
 
+// PerNetwork bounds those of one /48 of IPv6, which is what a customer of a provider may ask for: 65,536 sources. It is what
+// two sources may have, 8,000 by default, and never more than half of Connections.
+func (l Limits) PerNetwork() int { return min(2*l.PerSource, max(1, l.Connections/2)) }
+
 const (
 	defaultConnections  = 20_000
 	defaultPerSource    = 4_000
@@ -66,14 +70,17 @@ const (
 	OverConnections Excess = iota
 	OverPerSource
 	OverNewPerSource
+	OverPerNetwork
 	excesses
 )
 
 // Excesses are all of them.
-func Excesses() []Excess { return []Excess{OverConnections, OverPerSource, OverNewPerSource} }
+func Excesses() []Excess {
+	return []Excess{OverConnections, OverPerSource, OverNewPerSource, OverPerNetwork}
+}
 
 func (e Excess) String() string {
-	return [excesses]string{"connections", "connections_per_source", "new_connections_per_source"}[e]
+	return [excesses]string{"connections", "connections_per_source", "new_connections_per_source", "connections_per_network"}[e]
 }
 
 // budget counts connections. What is over a limit is closed at once and not kept waiting: it would wait for those that
@@ -85,11 +92,19 @@ type budget struct {
 	log     *slog.Logger
 	refused [excesses]atomic.Int64
 
-	mu      sync.Mutex // taken when a connection begins, sends its first request, and ends
-	open    int
-	sources map[netip.Addr]*source
-	told    [excesses]time.Time // when it was last logged
-	untold  [excesses]int64     // how many were refused since
+	mu       sync.Mutex // taken when a connection begins, sends its first request, and ends
+	open     int
+	sources  map[netip.Addr]*source
+	networks map[netip.Addr]int  // connections of each /48 of IPv6
+	told     [excesses]time.Time // when it was last logged
+	untold   [excesses]int64     // how many were refused since
+}
+
+func newBudget(c Config) *budget {
+	return &budget{
+		limits: c.Limits.withDefaults(openFiles()), trusted: c.Trusted, now: c.Now, log: c.Log,
+		sources: map[netip.Addr]*source{}, networks: map[netip.Addr]int{},
+	}
 }
 
 // source is where connections come from.
@@ -106,6 +121,14 @@ func sourceOf(a net.Addr) netip.Addr {
 		return address
 	}
 	return netip.PrefixFrom(address, 64).Masked().Addr()
+}
+
+// networkOf is the /48 that a source is in; not valid for IPv4, of which a network says nothing about who has it.
+func networkOf(source netip.Addr) netip.Addr {
+	if !source.Is6() {
+		return netip.Addr{}
+	}
+	return netip.PrefixFrom(source, 48).Masked().Addr()
 }
 
 // admit counts a connection, or says which limit it is over.
@@ -130,6 +153,12 @@ func (b *budget) admit(conn net.Conn) (c *counted, over Excess, ok bool) {
 			return nil, OverPerSource, false
 		case s.fresh >= b.limits.NewPerSource:
 			return nil, OverNewPerSource, false
+		}
+		if network := networkOf(c.source); network.IsValid() {
+			if b.networks[network] >= b.limits.PerNetwork() {
+				return nil, OverPerNetwork, false
+			}
+			b.networks[network]++
 		}
 		s.open++
 		s.fresh++
@@ -187,6 +216,11 @@ func (b *budget) ended(c *counted) {
 	}
 	if !c.established.Load() {
 		s.fresh--
+	}
+	if network := networkOf(c.source); network.IsValid() {
+		if b.networks[network]--; b.networks[network] == 0 {
+			delete(b.networks, network)
+		}
 	}
 }
 

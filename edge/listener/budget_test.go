@@ -311,6 +311,61 @@ func TestTrustedProxy(t *testing.T) {
 	}
 }
 
+// far is a connection from an address that this machine does not have.
+type far struct {
+	net.Conn
+	from net.Addr
+}
+
+func (f far) RemoteAddr() net.Addr { return f.from }
+
+// A customer of a provider may have a /48, which is 65,536 sources.
+func TestManySourcesOfOneNetwork(t *testing.T) {
+	t.Parallel()
+	b := newBudget(Config{Limits: Limits{Connections: 100, PerSource: 3}, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
+	open := func(address string) (*counted, Excess, bool) {
+		c, _ := net.Pipe()
+		return b.admit(far{c, &net.TCPAddr{IP: net.ParseIP(address), Port: 443}})
+	}
+	var in []*counted
+	for i := range 6 {
+		c, over, ok := open(fmt.Sprintf("2001:db8:1:%x::1", i))
+		if !ok {
+			t.Fatalf("source %d is over %s", i, over)
+		}
+		in = append(in, c)
+	}
+	if _, over, ok := open("2001:db8:1:ffff::1"); ok || over != OverPerNetwork {
+		t.Errorf("the seventh of a /48: %t, %s", ok, over)
+	}
+	for _, other := range []string{"2001:db8:2::1", "192.0.2.1", "192.0.2.2", "::ffff:192.0.2.3"} {
+		if _, over, ok := open(other); !ok {
+			t.Errorf("%s is over %s", other, over)
+		}
+	}
+	for i := range 20 { // addresses of IPv4 are no network together
+		if _, over, ok := open(fmt.Sprintf("198.51.100.%d", i)); !ok {
+			t.Errorf("%d: over %s", i, over)
+		}
+	}
+	_ = in[0].Close()
+	if _, over, ok := open("2001:db8:1:ffff::1"); !ok {
+		t.Errorf("after one of them ended: over %s", over)
+	}
+	for _, c := range in[1:] {
+		_ = c.Close()
+	}
+	if got := Excesses(); len(got) != 4 || OverPerNetwork.String() != "connections_per_network" {
+		t.Errorf("limits are %v", got)
+	}
+	if d := (Limits{}).withDefaults(1 << 20); d.PerNetwork() != 8000 {
+		t.Errorf("by default a /48 has %d", d.PerNetwork())
+	}
+	if d := (Limits{}).withDefaults(2048); d.PerNetwork() != d.Connections/2 {
+		t.Errorf("of %d, a /48 has %d", d.Connections, d.PerNetwork())
+	}
+}
+
 func TestRefusalsAreLoggedOnceASecond(t *testing.T) {
 	t.Parallel()
 	f := serve(t, Limits{Connections: 100, PerSource: 1}, nil)
@@ -364,7 +419,7 @@ func TestLimitDefaults(t *testing.T) {
 
 func TestClosedTwiceIsOneLess(t *testing.T) {
 	t.Parallel()
-	b := &budget{limits: Limits{}.withDefaults(1024), sources: map[netip.Addr]*source{}}
+	b := newBudget(Config{})
 	for range 2 {
 		conn, _ := net.Pipe()
 		c, _, ok := b.admit(conn)

@@ -56,7 +56,7 @@ func New(c Config) *Server {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
-	b := &budget{limits: c.Limits.withDefaults(openFiles()), trusted: c.Trusted, now: c.Now, log: c.Log, sources: map[netip.Addr]*source{}}
+	b := newBudget(c)
 	return &Server{config: c, budget: b, server: &http.Server{
 		Handler:           c.Handler,
 		TLSConfig:         p.base(),

@@ -58,7 +58,7 @@ type Options struct {
 	Region string `help:"Where the edge is; sessions remember it." placeholder:"REGION"`
 
 	MaxConnections             int `help:"Connections of clients at the same time; 0 is 20,000, or what the limit of open files leaves room for."`
-	MaxConnectionsPerSource    int `help:"Of them, those of one address (IPv4) or /64 (IPv6), trusted proxies aside; 0 is 4,000, or half of all."`
+	MaxConnectionsPerSource    int `help:"Of them, those of one address (IPv4) or /64 (IPv6), trusted proxies aside; 0 is 4,000, or half of all. A /48 may have twice as many, up to half of all."`
 	MaxNewConnectionsPerSource int `help:"Of them, those that have not sent a request yet; 0 is 2,048, or half of all."`
 
 	DrainDelay   time.Duration `help:"At the end: how long to take requests after /readyz went off, for load balancers to notice." default:"0s"`

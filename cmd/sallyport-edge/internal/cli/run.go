@@ -80,7 +80,7 @@ func (c *configuration) node(ctx context.Context, tie *uplink.Uplink) (*edge.Nod
 		Limits: listener.Limits{Connections: c.MaxConnections, PerSource: c.MaxConnectionsPerSource, NewPerSource: c.MaxNewConnectionsPerSource},
 	})
 	limits := node.Limits()
-	c.log.InfoContext(ctx, "connections are limited", "connections", limits.Connections, "per_source", limits.PerSource, "new_per_source", limits.NewPerSource)
+	c.log.InfoContext(ctx, "connections are limited", "connections", limits.Connections, "per_source", limits.PerSource, "new_per_source", limits.NewPerSource, "per_network", limits.PerNetwork())
 	if err := node.Sessions.CheckStore(ctx); err != nil {
 		return nil, nil, fmt.Errorf("--redis-addr: %w", err)
 	}
