@@ -100,6 +100,34 @@ func TestInterruptedWait(t *testing.T) {
 	}
 }
 
+// Whoever interrupts it wants to know whom it was waiting for.
+func TestInterruptedWaitNamesWhoLags(t *testing.T) {
+	t.Parallel()
+	for name, last := range map[string]sallyportv1.WaitResult{"pending": sallyportv1.WaitResult_WAIT_RESULT_PENDING, "enforced meanwhile": sallyportv1.WaitResult_WAIT_RESULT_ENFORCED} {
+		ctx, cancel := context.WithCancel(t.Context())
+		s := &slow{answer: func(ctx context.Context, call int32) (*sallyportv1.WaitResponse, error) {
+			if call == 1 {
+				cancel()
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			r := &sallyportv1.WaitResponse{Result: last}
+			if last == sallyportv1.WaitResult_WAIT_RESULT_PENDING {
+				r.Pending = []*sallyportv1.EdgeRevision{{Edge: "edgePools/dev/edges/e1", Config: "c1", Urgent: "u1"}}
+			}
+			return r, nil
+		}}
+		_, err := runAgainst(ctx, s.start(t), &heard{}, "wait", "c2")
+		want := "interrupted: c2 is not enforced yet by\n  edgePools/dev/edges/e1 has c1 and u1"
+		if name != "pending" {
+			want = "interrupted"
+		}
+		if status(err) != 130 || err.Error() != want {
+			t.Errorf("%s: status %d, %v", name, status(err), err)
+		}
+	}
+}
+
 // An interrupted tail is how people end it.
 func TestInterruptedTail(t *testing.T) {
 	t.Parallel()

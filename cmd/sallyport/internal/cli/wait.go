@@ -147,7 +147,9 @@ func await(ctx context.Context, s *session, client *api.Client, parent, revision
 		over := time.Since(began) >= timeout
 		news := revision + ": the control plane does not answer; trying on\n"
 		switch {
-		case err != nil && (connect.CodeOf(err) != connect.CodeUnavailable || !known || over || ctx.Err() != nil):
+		case ctx.Err() != nil:
+			return nil, interrupted(ctx, revisions, parent, revision)
+		case err != nil && (connect.CodeOf(err) != connect.CodeUnavailable || !known || over):
 			return nil, nowhere(err, parent, "")
 		case err != nil: // asked again below
 		case response.GetResult() == sallyportv1.WaitResult_WAIT_RESULT_ENFORCED:
@@ -167,10 +169,25 @@ func await(ctx context.Context, s *session, client *api.Client, parent, revision
 		}
 		select {
 		case <-ctx.Done():
-			return nil, ctx.Err()
+			return nil, interrupted(ctx, revisions, parent, revision)
 		case <-time.After(min(pause-time.Since(asked), timeout-time.Since(began))):
 		}
 	}
+}
+
+// lastWord is how long somebody who interrupts the waiting is kept, to learn whom it was for.
+const lastWord = 2 * time.Second
+
+// interrupted names the edges that do not enforce the revision yet, if the control plane says so at once.
+func interrupted(ctx context.Context, revisions sallyportv1connect.RevisionServiceClient, parent, revision string) error {
+	cause := ctx.Err()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
+	defer cancel()
+	last, err := revisions.Wait(ctx, &sallyportv1.WaitRequest{Parent: parent, Revision: revision, Timeout: durationpb.New(0)})
+	if late := missing(last); err == nil && late != "" {
+		return &process.Exit{Status: statusInterrupted, Err: fmt.Errorf("interrupted: %s is not enforced yet by\n%s", revision, late)}
+	}
+	return cause
 }
 
 // missing names the edges that are not there, a line each.
