@@ -9,6 +9,12 @@
 // provider that owns the address's domain, and those who were seen. The others can only be told together, as classes. A
 // class is asked about through one who stands for it: who is not named by address, and of no other class but for values of
 // the groups claim, of which nothing is known that the class does not say.
+//
+// # What it costs
+//
+// `go test -bench Page`: a tenant of 10,000 apps with 10 operations and 10 rules each and 100,000 people in 1,000 groups, on
+// one core of two of an AMD EPYC that was busy with other work. A page of who may do something, which looks at 20,000 of
+// 100,000 people, takes 0.4 s; a page of what somebody may do, which looks at all 100,000 operations, 0.13 s.
 package access
 
 import (

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/lint"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
 )
 
@@ -53,6 +54,9 @@ func (r *run) judge() error {
 	r.after = after
 	r.lost = after.Lost(r.before, changed)
 	r.tests = after.Run()
+	if r.set.ValidateOnly && r.now != nil {
+		r.warnings = lint.New(r.before, after, r.now())
+	}
 	return r.heed()
 }
 

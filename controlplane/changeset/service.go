@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
@@ -16,6 +17,8 @@ type Config struct {
 	DB *store.DB
 	// CheckPool says what is wrong with an edge pool, given a way to ask whether a tenant exists.
 	CheckPool func(pool *controlplane.EdgePool, tenantExists func(id string) (bool, error)) ([]controlplane.Violation, error)
+	// Now says as of when a policy is linted. Nothing that is written depends on it.
+	Now func() time.Time
 }
 
 // Service reads and writes configuration.
@@ -23,11 +26,12 @@ type Service struct {
 	db        *store.DB
 	sites     *sites
 	checkPool func(*controlplane.EdgePool, func(string) (bool, error)) ([]controlplane.Violation, error)
+	now       func() time.Time
 }
 
 // New makes a Service.
 func New(config Config) *Service {
-	return &Service{db: config.DB, sites: newSites(), checkPool: config.CheckPool}
+	return &Service{db: config.DB, sites: newSites(), checkPool: config.CheckPool, now: config.Now}
 }
 
 // Apply brings a set about, if the caller may.
@@ -52,7 +56,7 @@ func (s *Service) apply(ctx context.Context, caller *controlplane.Caller, set *S
 	}
 	var result *Result
 	err = transact(func(tx *store.TenantTx) error {
-		r := &run{tx: tx, caller: caller, set: set, outside: outside, sites: s.sites, checkPool: s.checkPool}
+		r := &run{tx: tx, caller: caller, set: set, outside: outside, sites: s.sites, checkPool: s.checkPool, now: s.now}
 		var err error
 		result, err = r.all()
 		return err

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/lint"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
@@ -72,6 +73,8 @@ type Result struct {
 	// Tests are all policy tests, on the result, in order of ids; none if nothing changed that they could depend on.
 	Tests []policy.TestResult
 	Lost  []policy.ReachLoss // where guard-rails reach less than before
+	// Warnings are, of a set that is only validated, what it brings that can hardly be meant. They refuse nothing.
+	Warnings []lint.Finding
 }
 
 // Change is one resource that differs.

@@ -61,6 +61,19 @@ func Check(site *policy.Site, now time.Time) []Finding {
 	return l.found
 }
 
+// New is what is found after a change and was not before it. What only moved within its resource is not new.
+func New(before, after *policy.Site, now time.Time) []Finding {
+	type same struct {
+		kind              controlplane.Kind
+		id, code, message string
+	}
+	old := map[same]bool{}
+	for _, f := range Check(before, now) {
+		old[same{f.Kind, f.ID, f.Code, f.Message}] = true
+	}
+	return slices.DeleteFunc(Check(after, now), func(f Finding) bool { return old[same{f.Kind, f.ID, f.Code, f.Message}] })
+}
+
 type linter struct {
 	site   *policy.Site
 	source engine.Source

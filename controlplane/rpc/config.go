@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -48,8 +49,15 @@ func (s configs) Apply(ctx context.Context, r *v1.ApplyRequest) (*v1.ApplyRespon
 	return response, proto.Unmarshal(result.Replayed, response)
 }
 
+// maxWarnings is how many of them an Apply that is only validated is told.
+const maxWarnings = 100
+
 func applyResponse(scope controlplane.Scope, r *v1.ApplyRequest, result *changeset.Result) (*v1.ApplyResponse, error) {
 	response := &v1.ApplyResponse{Revision: result.Revision.String(), LostReach: lostReach(scope, result.Lost)}
+	response.WarningCount = int32(min(len(result.Warnings), math.MaxInt32))
+	for _, f := range result.Warnings[:min(len(result.Warnings), maxWarnings)] {
+		response.Warnings = append(response.Warnings, findingMessage(scope, f))
+	}
 	for _, t := range result.Tests {
 		if r.GetValidateOnly() || !t.Passed {
 			response.PolicyTests = append(response.PolicyTests, testResult(scope, t))

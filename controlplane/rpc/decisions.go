@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
 	"github.com/sallyport-iap/sallyport/controlplane/decision"
+	"github.com/sallyport-iap/sallyport/controlplane/lint"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	v1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 )
@@ -60,12 +61,16 @@ func (s decisions) Lint(ctx context.Context, r *v1.LintRequest) (*v1.LintRespons
 	}
 	response := &v1.LintResponse{Total: int32(min(len(found), math.MaxInt32)), Revision: revision.String()}
 	for _, f := range found[:min(len(found), maxFindings)] {
-		response.Findings = append(response.Findings, &v1.LintFinding{
-			Severity: v1.LintFinding_Severity(v1.LintFinding_Severity_value["SEVERITY_"+string(f.Severity)]),
-			Code:     f.Code, Resource: scope.Name(f.Kind, f.ID), Field: f.Field, Message: f.Message, Advice: f.Advice,
-		})
+		response.Findings = append(response.Findings, findingMessage(scope, f))
 	}
 	return response, nil
+}
+
+func findingMessage(scope controlplane.Scope, f lint.Finding) *v1.LintFinding {
+	return &v1.LintFinding{
+		Severity: v1.LintFinding_Severity(v1.LintFinding_Severity_value["SEVERITY_"+string(f.Severity)]),
+		Code:     f.Code, Resource: scope.Name(f.Kind, f.ID), Field: f.Field, Message: f.Message, Advice: f.Advice,
+	}
 }
 
 // draft reads resources in the form of Apply; nil if there are none.

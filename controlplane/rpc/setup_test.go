@@ -58,7 +58,7 @@ func start(t *testing.T) *service {
 			_, _ = t.Output().Write([]byte(output.String()))
 		}
 	})
-	changes := changeset.New(changeset.Config{DB: db, CheckPool: edgefleet.CheckPool})
+	changes := changeset.New(changeset.Config{DB: db, CheckPool: edgefleet.CheckPool, Now: time.Now})
 	authority, err := edgefleet.LoadAuthority(t.Context(), db.System(), time.Now)
 	if err != nil {
 		t.Fatal(err)

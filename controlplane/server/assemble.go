@@ -43,7 +43,7 @@ func assemble(ctx context.Context, config Config, db *store.DB, metrics promethe
 		return nil, err
 	}
 
-	changes := changeset.New(changeset.Config{DB: db, CheckPool: edgefleet.CheckPool})
+	changes := changeset.New(changeset.Config{DB: db, CheckPool: edgefleet.CheckPool, Now: time.Now})
 	fleet := edgefleet.New(edgefleet.Config{DB: db, Authority: authority, Write: changes.PutIn, Now: time.Now, Log: config.Log})
 	revisions := revision.New(revision.Config{DB: db, Now: time.Now})
 	acks := revision.NewAcks(system, config.Log)

@@ -99,7 +99,7 @@ func (c *bootstrapCommand) Run(ctx context.Context, env process.Env, s *settings
 	if err := db.EnsurePlatform(ctx); err != nil {
 		return err
 	}
-	changes := changeset.New(changeset.Config{DB: db, CheckPool: edgefleet.CheckPool})
+	changes := changeset.New(changeset.Config{DB: db, CheckPool: edgefleet.CheckPool, Now: time.Now})
 	tokens := apitoken.New(apitoken.Config{DB: db, Changes: changes, Now: time.Now})
 	mint := tokens.Bootstrap
 	if c.Recover {

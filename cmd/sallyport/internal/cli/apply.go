@@ -131,6 +131,12 @@ func (s *session) printChanges(request *sallyportv1.ApplyRequest, r *sallyportv1
 	for _, l := range r.GetLostReach() {
 		s.printf("! %s\n", lost(request.GetParent(), l))
 	}
+	for _, f := range r.GetWarnings() {
+		s.printFinding(f)
+	}
+	if more := int(r.GetWarningCount()) - len(r.GetWarnings()); more > 0 {
+		s.printf("And %d more, which lint -f tells.\n", more)
+	}
 	writeTests(s.Stdout, request.GetParent(), request.GetValidateOnly(), r.GetPolicyTests())
 	switch {
 	case len(r.GetChanges()) == 0:

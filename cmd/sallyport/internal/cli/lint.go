@@ -58,12 +58,7 @@ func warned(r *sallyportv1.LintResponse) bool {
 
 func (l *lintCommand) print(s *session, r *sallyportv1.LintResponse) {
 	for _, f := range r.GetFindings() {
-		at := strings.TrimPrefix(f.GetResource(), s.parent()+"/")
-		if f.GetField() != "" {
-			at += " " + f.GetField()
-		}
-		s.printf("%-7s  %s: %s (%s)\n         %s\n", strings.ToLower(strings.TrimPrefix(f.GetSeverity().String(), "SEVERITY_")),
-			printable(at), printable(f.GetMessage()), f.GetCode(), printable(f.GetAdvice()))
+		s.printFinding(f)
 	}
 	if more := int(r.GetTotal()) - len(r.GetFindings()); more > 0 {
 		s.printf("And %d more.\n", more)
@@ -71,4 +66,13 @@ func (l *lintCommand) print(s *session, r *sallyportv1.LintResponse) {
 	if len(r.GetFindings()) == 0 {
 		s.printf("Nothing found in %s, at %s.\n", s.parent(), r.GetRevision())
 	}
+}
+
+func (s *session) printFinding(f *sallyportv1.LintFinding) {
+	at := strings.TrimPrefix(f.GetResource(), s.parent()+"/")
+	if f.GetField() != "" {
+		at += " " + f.GetField()
+	}
+	s.printf("%-7s  %s: %s (%s)\n         %s\n", strings.ToLower(strings.TrimPrefix(f.GetSeverity().String(), "SEVERITY_")),
+		printable(at), printable(f.GetMessage()), f.GetCode(), printable(f.GetAdvice()))
 }
