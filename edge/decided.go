@@ -31,8 +31,8 @@ func (x *transaction) facts(q *policy.Request) *sallyportv1.EventFacts {
 	}
 	if q.Path != x.Path.Forward {
 		f.Path = cut(q.Path)
-		f.Incomplete = f.Incomplete || f.Path != q.Path
 	}
+	f.Incomplete = f.Incomplete || len(q.Path) > maxField || len(x.Path.Forward) > maxField
 	if who := x.caller.Facts(x.Site); who != nil {
 		f.EmailVerified, f.EmailDomainOwned = who.EmailVerified, who.EmailDomainOwned
 		f.GroupsUnknown, f.ClaimGroups, f.ClaimGroupsUnknown = who.GroupsUnknown, who.Claims, who.ClaimsUnknown

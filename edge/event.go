@@ -37,7 +37,7 @@ func (x *transaction) describe() {
 	if e.Request.Host == "" {
 		e.Request.Host = cut(x.r.Host)
 	}
-	if e.Request.Path = x.Path.Forward; e.Request.Path == "" {
+	if e.Request.Path = cut(x.Path.Forward); e.Request.Path == "" {
 		e.Request.Path = cut(x.r.RequestURI)
 	}
 	if x.Path.HasQuery {
@@ -136,7 +136,8 @@ func (x *transaction) judged(outcome exchange.Outcome, reason policy.Reason) {
 	x.event.Decision.Outcome, x.event.Decision.Reason = string(outcome), string(reason)
 }
 
-// maxField is how much of what a client says is kept.
+// maxField is how much of what a client says is kept. The control plane stores 16 KiB of a record, and JSON needs two bytes
+// for a quote: with a longer field of each kind, whoever asks would choose what of their request is in the audit.
 const maxField = 512
 
 // cut keeps the beginning of what is too long, and a hash of all of it.

@@ -88,9 +88,9 @@ func seenBy(tx *store.TenantTx, site *policy.Site, since time.Time) ([]access.Se
 			if err := json.Unmarshal(p.Decision, &r.Decision); err != nil {
 				continue // it was written by another version: the person is known without
 			}
-			if f := r.Decision.Facts; f != nil && !f.Incomplete {
+			if f := r.Decision.Facts; f != nil {
 				seen.Claims = f.ClaimGroups
-				if r.Decision.Lineage == "" || r.Decision.Lineage == head.Lineage {
+				if !f.Incomplete && (r.Decision.Lineage == "" || r.Decision.Lineage == head.Lineage) {
 					seen.Absent = claims.absent(p.IDP, r.Decision.Config, f)
 				}
 			}

@@ -60,7 +60,7 @@ func (s *Service) ExplainStored(ctx context.Context, caller *controlplane.Caller
 	if r.Decision.Facts == nil && r.Principal.Kind == "user" {
 		answer.note("The edge recorded only part of what it decided on: groups of the provider, and whether the address is verified, are taken as unknown.")
 	} else if f := r.Decision.Facts; f != nil && f.Incomplete {
-		answer.note("The edge had to cut what it recorded, so some facts are taken as unknown.")
+		answer.note("The edge had to cut what it recorded (a path of more than 512 bytes, or many groups), so some facts are taken as unknown.")
 	}
 	request.Principal = site.Program.Resolve(r.Identity(then.Claims(r.Principal.Provider)))
 	answer.Explanation = site.Program.Explain(r.App, &request)

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	maxRecord   = 16 << 10 // of one event as JSON; a larger one leaves a gap record in its place
+	maxRecord   = 16 << 10 // of one event as JSON; of a larger one only the most important is stored
 	maxBoot     = 64
 	maxID       = 64
 	maxBatches  = 10_000
@@ -124,8 +124,11 @@ func (h *Handlers) accessEvent(edge report.Edge, seq int64, e *sallyportv1.Acces
 	if err != nil {
 		return nil, fmt.Errorf("seq %d is not valid text", seq)
 	}
-	if len(body) > maxRecord {
-		e = &sallyportv1.AccessEvent{Id: e.Id, Time: e.Time, Gap: &sallyportv1.EventGap{From: seq, To: seq, Why: "record_too_large"}}
+	for _, without := range lighter {
+		if len(body) <= maxRecord {
+			break
+		}
+		e = without(e)
 		stamp(e)
 		if body, err = form.Marshal(e); err != nil {
 			return nil, fmt.Errorf("seq %d is not valid text", seq)
@@ -136,6 +139,35 @@ func (h *Handlers) accessEvent(edge report.Edge, seq int64, e *sallyportv1.Acces
 		Email: e.GetPrincipal().GetEmail(), Outcome: e.GetDecision().GetOutcome(), Reason: e.GetDecision().GetReason(),
 		Event: json.RawMessage(body),
 	}, nil
+}
+
+// lighter makes a record that is too large smaller, as often as it takes. Who did what, and what was decided, stays as long
+// as there is a record at all: what a caller can make large must not keep them out of the audit.
+var lighter = []func(*sallyportv1.AccessEvent) *sallyportv1.AccessEvent{
+	func(e *sallyportv1.AccessEvent) *sallyportv1.AccessEvent {
+		if r := e.Request; r != nil {
+			r.Path, r.UserAgent = "", ""
+		}
+		if d := e.Decision; d != nil {
+			d.Shadow = nil
+			if d.Facts != nil {
+				d.Facts.Path, d.Facts.Incomplete = "", true
+			}
+		}
+		return e
+	},
+	func(e *sallyportv1.AccessEvent) *sallyportv1.AccessEvent {
+		if d := e.Decision; d != nil {
+			d.Groups = nil
+			if d.Facts != nil {
+				d.Facts = &sallyportv1.EventFacts{Incomplete: true}
+			}
+		}
+		return e
+	},
+	func(e *sallyportv1.AccessEvent) *sallyportv1.AccessEvent {
+		return &sallyportv1.AccessEvent{Id: e.Id, Time: e.Time, Gap: &sallyportv1.EventGap{From: e.Seq, To: e.Seq, Why: "record_too_large"}}
+	},
 }
 
 var sessionKinds = map[edgev1.SessionEventKind]store.SessionEventKind{

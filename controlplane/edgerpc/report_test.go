@@ -3,9 +3,11 @@ package edgerpc
 import (
 	"encoding/json"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/sallyport-iap/sallyport/controlplane/report"
@@ -57,4 +59,42 @@ func FuzzBatch(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Whatever of a record can be made large, who did what and what was decided is stored.
+func TestRecordsThatAreTooLarge(t *testing.T) {
+	t.Parallel()
+	h := &Handlers{cfg: Config{Now: time.Now, Log: slog.New(slog.DiscardHandler)}}
+	long := strings.Repeat(`"`, 9000)
+	for name, test := range map[string]struct {
+		event *sallyportv1.AccessEvent
+		kept  bool
+	}{
+		"a path":          {&sallyportv1.AccessEvent{Request: &sallyportv1.EventRequest{Path: long}}, true},
+		"a path to match": {&sallyportv1.AccessEvent{Decision: &sallyportv1.EventDecision{Facts: &sallyportv1.EventFacts{Path: long}}}, true},
+		"shadows":         {&sallyportv1.AccessEvent{Decision: &sallyportv1.EventDecision{Shadow: []*sallyportv1.EventShadow{{Policy: long}}}}, true},
+		"groups":          {&sallyportv1.AccessEvent{Decision: &sallyportv1.EventDecision{Groups: []string{long}}}, true},
+		"claims":          {&sallyportv1.AccessEvent{Decision: &sallyportv1.EventDecision{Facts: &sallyportv1.EventFacts{ClaimGroups: []string{long}}}}, true},
+		"something else":  {&sallyportv1.AccessEvent{Route: long}, false},
+	} {
+		e := test.event
+		proto.Merge(e, &sallyportv1.AccessEvent{
+			Id: "x", App: "wiki", Principal: &sallyportv1.EventPrincipal{Kind: "user", Subject: "bob"},
+			Request: &sallyportv1.EventRequest{Method: "GET"}, Decision: &sallyportv1.EventDecision{Outcome: "ALLOW"},
+		})
+		facts := e.Decision.Facts != nil
+		stored, err := h.accessEvent(report.Edge{}, 7, e)
+		if err != nil || len(stored.Event) > maxRecord {
+			t.Fatalf("%s: %d bytes, %v", name, len(stored.Event), err)
+		}
+		got := &sallyportv1.AccessEvent{}
+		if err := protojson.Unmarshal(stored.Event, got); err != nil {
+			t.Fatal(err)
+		}
+		kept := got.Gap == nil && got.App == "wiki" && got.GetPrincipal().GetSubject() == "bob" && got.GetRequest().GetMethod() == "GET" &&
+			got.GetDecision().GetOutcome() == "ALLOW" && stored.Principal == "bob" && stored.Outcome == "ALLOW"
+		if kept != test.kept || got.Seq != 7 || facts && !got.GetDecision().GetFacts().GetIncomplete() {
+			t.Errorf("%s: stored %s", name, stored.Event)
+		}
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -82,7 +83,7 @@ func (r *Record) Ruled() bool {
 // Identity is who it was; sought are the values of the provider's claim that were looked for at the time.
 func (r *Record) Identity(sought []string) engine.Identity {
 	id := Identity(&r.Principal, r.Decision.AuthTime, r.Decision.Facts)
-	if f := r.Decision.Facts; f != nil && id.Kind == engine.Person {
+	if f := r.Decision.Facts; f != nil && !f.Incomplete && id.Kind == engine.Person {
 		for _, name := range sought {
 			if !slices.Contains(f.ClaimGroups, name) && !slices.Contains(f.ClaimGroupsUnknown, name) {
 				id.GroupsAbsent = append(id.GroupsAbsent, name)
@@ -116,13 +117,19 @@ func Identity(p *Principal, authTime time.Time, f *Facts) engine.Identity {
 	return id
 }
 
-// Ask is what was asked, but for by whom.
+// cut is how a text ends of which the edge kept the beginning.
+var cut = regexp.MustCompile(`…sha256:[0-9a-f]{24}$`)
+
+// Ask is what was asked, but for by whom. A path that was cut is unknown.
 func (r *Record) Ask() engine.Request {
 	q := engine.Request{
 		Operation: r.Operation, Method: r.Request.Method, Host: r.Request.Host, Path: r.Request.Path, SourceIP: Address(r.SourceIP), Now: r.Time,
 	}
 	if f := r.Decision.Facts; f != nil {
 		q.Method, q.Path, q.Country = cmp.Or(f.Method, q.Method), cmp.Or(f.Path, q.Path), f.Country
+		if f.Incomplete && (cut.MatchString(q.Path) || cut.MatchString(r.Request.Path)) {
+			q.Path = ""
+		}
 	}
 	return q
 }

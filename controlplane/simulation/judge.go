@@ -40,7 +40,7 @@ var titles = map[string]string{
 	whyRefused:     "Refused for another reason than a rule.",
 	whyPreflight:   "Preflights of browsers, which the app lets through without identity.",
 	whyUnreadable:  "Recorded by another version of Sallyport, in a way that this one does not read.",
-	whyCut:         "The edge had to cut what it recorded.",
+	whyCut:         "The edge had to cut what it recorded: a path of more than 512 bytes, or many groups.",
 	whyClaims:      "What decides is whether the person has a group of the provider that nothing asked for at the time, so it was not recorded.",
 }
 

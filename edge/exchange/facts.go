@@ -43,10 +43,13 @@ func factsOf(id policy.Identity, who *policy.Principal, s *snapshot.Site) *Facts
 			}
 		}
 	}
-	for _, list := range []*[]string{&f.Groups, &f.GroupsUnknown, &f.Claims, &f.ClaimsUnknown, &f.Asked.ACR, &f.Asked.AMR} {
+	for _, list := range []*[]string{&f.Groups, &f.GroupsUnknown, &f.Claims, &f.ClaimsUnknown, &f.AMR, &f.Asked.ACR, &f.Asked.AMR} {
 		n := fitting(*list)
 		f.Incomplete = f.Incomplete || n < len(*list)
 		*list = (*list)[:n:n]
+	}
+	if len(f.ACR) > maxNameBytes {
+		f.ACR, f.Incomplete = "", true
 	}
 	return f
 }
