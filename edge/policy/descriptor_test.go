@@ -21,6 +21,20 @@ func conditionFields() []string {
 	return append(fieldsOf((*sallyportv1.Conditions)(nil).ProtoReflect().Descriptor(), ""), "expression")
 }
 
+// effects are those that the API has.
+var effects = valuesOf(sallyportv1.Effect(0), "EFFECT_")
+
+// valuesOf are the values of an enum that can be written.
+func valuesOf(enum protoreflect.Enum, prefix string) (names []string) {
+	values := enum.Descriptor().Values()
+	for i := range values.Len() {
+		if v := values.Get(i); v.Number() != 0 {
+			names = append(names, strings.TrimPrefix(string(v.Name()), prefix))
+		}
+	}
+	return names
+}
+
 func fieldsOf(message protoreflect.MessageDescriptor, prefix string) (names []string) {
 	for i := range message.Fields().Len() {
 		f := message.Fields().Get(i)

@@ -112,7 +112,7 @@ func mutants() (all []mutant) {
 		}
 	}
 	for _, effect := range effects {
-		for _, other := range append(effects, "") {
+		for _, other := range slices.Concat(effects, []string{""}) {
 			if other != effect {
 				all = append(all, mutant{effect + " taken for " + other, onlyOf(effect, each(func(r *policytest.Rule) { r.Effect = other }))})
 			}
@@ -127,8 +127,6 @@ func mutants() (all []mutant) {
 	}
 	return all
 }
-
-var effects = []string{"ALLOW", "DENY", "REQUIRE"}
 
 func TestEveryMutantIsCaught(t *testing.T) {
 	t.Parallel()
