@@ -37,8 +37,10 @@ func elaborate() []proto.Message {
 		api,
 		&edgev1.Role{Id: "reader", Uid: "role-reader", Operations: []string{"status"}, Access: []edgev1.Access{edgev1.Access_ACCESS_READ}},
 		&edgev1.Group{Id: "staff", Uid: "group-staff", Members: []*edgev1.GroupMember{
-			{Member: &edgev1.GroupMember_IdpGroup{IdpGroup: &edgev1.IdpGroup{Idp: "demo", Name: "staff"}}}, {Member: &edgev1.GroupMember_Group{Group: "admins"}},
-			{Member: &edgev1.GroupMember_ServiceAccount{ServiceAccount: "ci"}}, {Member: &edgev1.GroupMember_User{User: "ann@acme.test"}},
+			{Member: &edgev1.GroupMember_IdpGroup{IdpGroup: &edgev1.IdpGroup{Idp: "demo", Name: "staff"}}},
+			{Member: &edgev1.GroupMember_Group{Group: "admins"}},
+			{Member: &edgev1.GroupMember_ServiceAccount{ServiceAccount: "ci"}},
+			{Member: &edgev1.GroupMember_User{User: "ann@acme.test"}},
 		}},
 		&edgev1.Membership{User: "bob@acme.test", Groups: []string{"staff"}},
 		&edgev1.Policy{Id: "named", Uid: "policy-named", Apps: []string{"api"}, Mode: edgev1.PolicyMode_POLICY_MODE_ENFORCED, Rules: []*edgev1.Rule{
