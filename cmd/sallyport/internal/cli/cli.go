@@ -43,6 +43,7 @@ type commands struct {
 	Import   importCommand   `cmd:"" help:"Bring in what another tool knows: the operations of an app, from an OpenAPI document."`
 	Revoke   revokeCommand   `cmd:"" help:"End what is signed in or handed out."`
 	Wait     waitCommand     `cmd:"" help:"Wait until every edge enforces a revision."`
+	Token    tokenCommand    `cmd:"" help:"Make tokens, for the API and for apps."`
 	Audit    auditCommand    `cmd:"" help:"See what happened: who was let in or not and why, and who changed what."`
 	Explain  explainCommand  `cmd:"" help:"Say what is decided of a request, and why."`
 	Who      whoCommand      `cmd:"" help:"List who may do something in an app."`
