@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	"github.com/sallyport-iap/sallyport/controlplane/recorded"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
@@ -44,3 +45,6 @@ func Sought(tx *store.TenantTx, provider string, revisions ...int64) (list [][]s
 	}
 	return list, nil
 }
+
+// Enter takes a place for a simulation.
+func (s *Service) Enter(of controlplane.UID) (leave func(), err error) { return s.enter(of) }

@@ -90,7 +90,7 @@ func left(raw *recorded.Raw) string {
 func (j *judge) event(raw *recorded.Raw) (e judged, why string, err error) {
 	when, err := time.Parse(time.RFC3339Nano, recorded.Text(raw.Time))
 	if err != nil {
-		return e, whyUnreadable, nil
+		return e, whyUnreadable, nil //nolint:nilerr // it is counted as such
 	}
 	era, err := j.eraOf(raw)
 	if err != nil {
@@ -98,7 +98,7 @@ func (j *judge) event(raw *recorded.Raw) (e judged, why string, err error) {
 	}
 	p, err := j.people.find(raw, era, func() (*person, error) { return meet(raw, era, j.sides) })
 	if err != nil {
-		return e, whyUnreadable, nil
+		return e, whyUnreadable, nil //nolint:nilerr // it is counted as such
 	}
 	e.who, e.time = p, when
 	e.recorded = Outcome{recorded.Text(raw.Outcome), recorded.Text(raw.Reason), recorded.Text(raw.Policy), recorded.Text(raw.Rule), recorded.Text(raw.Grant)}

@@ -85,7 +85,7 @@ func (s *side) find(q *asked) target {
 	if err != nil {
 		reason := string(engine.RequestMalformedTarget)
 		if refusal, ok := errors.AsType[*route.Refusal](err); ok {
-			reason = string(refusal.Reason)
+			reason = refusal.Reason
 		}
 		return target{app: app.ID, refusal: Outcome{Outcome: refused, Reason: reason}}
 	}
