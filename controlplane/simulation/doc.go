@@ -50,5 +50,5 @@
 //
 // `make bench-simulate`, 2026-11-23, AMD EPYC (a virtual machine of two cores, both busy with other work), GOMAXPROCS=1:
 // 1,000,000 events of 5,000 people in 20 apps take 23.1 s of processor time here and 5.7 s in Postgres, with a heap of at
-// most 131 MiB. On a core of its own that is the time it takes.
+// most 131 MiB. The wall clock, 155 s then, is to be measured on a quiet machine.
 package simulation
