@@ -51,6 +51,11 @@ func (c *compiler) newApp(src *App, before *app) *app {
 			shadows = append(shadows, u)
 		}
 	}
+	if n := len(shadows); n > maxShadows {
+		c.problems.Add(problem.In(problem.App, src.ID), "", problem.Invalid,
+			"%d policies in SHADOW mode reach it, and at most %d are possible: delete some, or enforce them", n, maxShadows)
+		shadows = shadows[:maxShadows]
+	}
 	switch {
 	case src.Closed || !understood:
 		a.refusal = DenyAppClosed

@@ -15,6 +15,9 @@ const (
 	maxName       = 320  // bytes of what names somebody or something
 
 	maxAppOperations = 1000
+	// SHADOW policies that reach an app: each decides every request of it once
+	// more, and has some 200 bytes of its record.
+	maxShadows = 16
 
 	// Of one tenant.
 	maxTenantNetworks    = 100_000

@@ -193,3 +193,27 @@ func TestLimits(t *testing.T) {
 		})
 	}
 }
+
+// Every SHADOW policy costs a decision, and room in the record, of each request: only so many are judged, and an app stays
+// open whatever there is too much of what decides nothing.
+func TestShadowsAreLimited(t *testing.T) {
+	t.Parallel()
+	s := rulesOf(Rule{})
+	request := &Request{Operation: "read", Now: time.Now()}
+	for i := range 20 {
+		s.Policies = append(s.Policies, &Policy{ID: fmt.Sprintf("s%02d", i), Mode: Shadow, Apps: []string{"app"}, Rules: s.Policies[0].Rules})
+	}
+	before, problems := Compile(s)
+	if len(problems) != 1 || !strings.Contains(problems[0].Message, "20 policies in SHADOW mode") || !strings.Contains(problems[0].Message, "at most 16 ") {
+		t.Errorf("problems: %v", problems)
+	}
+	judged := before.Shadow("app", request, nil)
+	if len(judged) != maxShadows || judged[15].Policy != "s15" || len(before.ClosedApps()) > 0 {
+		t.Errorf("judged %v, closed %v", judged, before.ClosedApps())
+	}
+	s.Policies = append(slices.Clone(s.Policies[:3]), s.Policies[7:]...)
+	after, problems := before.Recompile(s)
+	if judged := after.Shadow("app", request, nil); len(problems) > 0 || len(judged) != maxShadows || judged[15].Policy != "s19" {
+		t.Errorf("with fewer: %v, %v", judged, problems)
+	}
+}

@@ -10,7 +10,7 @@ type Shadowed struct {
 }
 
 // Shadow appends what each shadow policy that reaches the app would change or
-// not, in order of ids. Where nothing is decided by rules (the app is closed,
+// not, in order of ids: the first 16. Where nothing is decided by rules (the app is closed,
 // the request is no operation), there is nothing to say.
 func (p *Program) Shadow(appID string, r *Request, dst []Shadowed) []Shadowed {
 	a, _ := p.apps.Get(appID)
