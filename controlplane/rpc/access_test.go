@@ -163,7 +163,8 @@ func TestWhatCanAccess(t *testing.T) {
 		"a person from anywhere": {&v1.WhatCanAccessRequest{Principal: &v1.WhatCanAccessRequest_Person{Person: ann}}, []string{"wiki/admin DEPENDS", "wiki/use DEPENDS"}, ""},
 		"a person of the office": {
 			&v1.WhatCanAccessRequest{Principal: &v1.WhatCanAccessRequest_Person{Person: ann}, Circumstances: &v1.Circumstances{SourceIp: "10.0.0.1"}},
-			[]string{"wiki/admin ALLOWED", "wiki/use ALLOWED"}, "",
+			[]string{"wiki/admin ALLOWED", "wiki/use ALLOWED"},
+			"",
 		},
 		"somebody": {
 			&v1.WhatCanAccessRequest{Principal: &v1.WhatCanAccessRequest_Person{Person: &v1.QuestionPerson{IdentityProvider: "demo"}}}, nil, "hang on what is not said",
