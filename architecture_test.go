@@ -33,7 +33,7 @@ var (
 	}
 	// foundations are, with the rulebooks, what services stand on.
 	foundations = []string{
-		"controlplane/authn", "controlplane/changeset", "controlplane/edgefleet", "controlplane/store",
+		"controlplane/authn", "controlplane/changeset", "controlplane/edgefleet", "controlplane/store", "controlplane/turn",
 	}
 	// services are the use cases, one for each noun of the API.
 	services = []string{

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/idp"
 	"github.com/sallyport-iap/sallyport/controlplane/member"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
+	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
 
 // checkEach asks each noun about what is written of it.
@@ -81,21 +82,36 @@ func (r *run) checkAll() error {
 	return nil
 }
 
+// Of references that lead nowhere, an error names some and suggests for fewer what was meant, among so many ids: a
+// suggestion costs the number of ids.
+const (
+	maxMissing  = 100
+	maxSuggests = 10
+	maxNear     = 10_000
+)
+
+// references looks at what the set refers to, as the set leaves it: in a preview nothing is written.
 func (r *run) references() error {
+	planned := map[key]bool{} // whether it is there
 	var refs []controlplane.Reference
 	for _, c := range r.changes {
+		planned[key{c.kind, c.id}] = c.after != nil
 		if c.after != nil {
 			refs = append(refs, c.after.Spec.References()...)
 		}
 	}
 	missing, err := r.tx.Missing(refs)
-	if err != nil || len(missing) == 0 {
+	if err != nil {
 		return err
 	}
 	gone := map[key]bool{}
 	for _, m := range missing {
 		gone[key{m.Kind, m.ID}] = true
 	}
+	for k, there := range planned {
+		gone[k] = !there
+	}
+	found := 0
 	for _, c := range r.changes {
 		if c.after == nil {
 			continue
@@ -104,9 +120,18 @@ func (r *run) references() error {
 			if !gone[key{ref.Kind, ref.ID}] {
 				continue
 			}
-			suggestion, err := r.nearest(ref)
-			if err != nil {
-				return err
+			if found++; found > maxMissing {
+				r.add(c.at, controlplane.Violation{
+					Reason:      controlplane.ReasonReferenceNotFound,
+					Description: fmt.Sprintf("and more: the first %d references that lead nowhere are named", maxMissing),
+				})
+				return nil
+			}
+			suggestion := ""
+			if found <= maxSuggests {
+				if suggestion, err = r.nearest(ref); err != nil {
+					return err
+				}
 			}
 			r.add(c.at, controlplane.Violation{
 				Field: ref.Field, Reason: controlplane.ReasonReferenceNotFound, Suggestion: suggestion,
@@ -118,13 +143,23 @@ func (r *run) references() error {
 }
 
 func (r *run) nearest(ref controlplane.Reference) (string, error) {
-	all, err := r.tx.AllResources(ref.Kind)
-	if err != nil {
-		return "", err
-	}
-	var ids []string
-	for _, found := range all {
-		ids = append(ids, found.ID)
+	ids, read := r.ids[ref.Kind]
+	if !read {
+		var err error
+		if ids, err = r.tx.IDs(ref.Kind, maxNear); err != nil {
+			return "", err
+		}
+		gone := map[string]bool{}
+		for _, c := range r.changes {
+			switch {
+			case c.kind == ref.Kind && c.after == nil:
+				gone[c.id] = true
+			case c.kind == ref.Kind && c.before == nil:
+				ids = append(ids, c.id)
+			}
+		}
+		ids = slices.DeleteFunc(ids, func(id string) bool { return gone[id] })
+		r.ids[ref.Kind] = ids
 	}
 	return controlplane.Nearest(ref.ID, ids), nil
 }
@@ -161,6 +196,10 @@ func (r *run) referrers() error {
 		if err != nil {
 			return err
 		}
+		// One that the set changes is asked by its references, as they become.
+		found = slices.DeleteFunc(found, func(f store.Referrer) bool {
+			return slices.ContainsFunc(r.changes, func(c *change) bool { return c.kind == f.Kind && c.id == f.ID })
+		})
 		if len(found) == 0 {
 			continue
 		}
@@ -196,11 +235,20 @@ func (r *run) keepOwner() error {
 	if err != nil {
 		return err
 	}
-	owners := 0
+	owners := map[string]bool{}
 	for _, m := range members {
-		if isOwner(m) {
-			owners++
+		owners[m.ID] = isOwner(m)
+	}
+	for _, c := range r.changes {
+		if c.kind == controlplane.KindMember {
+			owners[c.id] = isOwner(c.after)
 		}
 	}
-	return member.KeepOwner(owners)
+	count := 0
+	for _, is := range owners {
+		if is {
+			count++
+		}
+	}
+	return member.KeepOwner(count)
 }

@@ -26,7 +26,8 @@ type run struct {
 	now       func() time.Time // nil: nobody is told what can hardly be meant
 
 	current    map[key]*controlplane.Resource
-	changes    []*change // in the set's order, then what is pruned
+	ids        map[controlplane.Kind][]string // of what was misspelt, see nearest
+	changes    []*change                      // in the set's order, then what is pruned
 	resources  []*controlplane.Resource
 	violations []controlplane.Violation
 	before     *policy.Site // nil if the set does not bear on policy
@@ -77,7 +78,6 @@ func (r *run) all() (*Result, error) {
 const few = 8
 
 func (r *run) load() error {
-	r.current = map[key]*controlplane.Resource{}
 	if len(r.set.Items) > few {
 		var kinds []controlplane.Kind
 		for _, i := range r.set.Items {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
+	"github.com/sallyport-iap/sallyport/controlplane/turn"
 )
 
 // Config is what [New] needs.
@@ -21,17 +22,27 @@ type Config struct {
 	Now func() time.Time
 }
 
+// Previews at a time, of one process and of one tenant: each compiles a tenant's policy and has a connection meanwhile.
+const (
+	maxPreviews       = 4
+	maxTenantPreviews = 2
+)
+
 // Service reads and writes configuration.
 type Service struct {
 	db        *store.DB
 	sites     *sites
+	previews  *turn.Turns
 	checkPool func(*controlplane.EdgePool, func(string) (bool, error)) ([]controlplane.Violation, error)
 	now       func() time.Time
 }
 
 // New makes a Service.
 func New(config Config) *Service {
-	return &Service{db: config.DB, sites: newSites(), checkPool: config.CheckPool, now: config.Now}
+	return &Service{
+		db: config.DB, sites: newSites(), checkPool: config.CheckPool, now: config.Now,
+		previews: turn.New(turn.Config{What: "drafts", All: maxPreviews, Each: maxTenantPreviews}),
+	}
 }
 
 // Apply brings a set about, if the caller may.
@@ -56,7 +67,8 @@ func (s *Service) apply(ctx context.Context, caller *controlplane.Caller, set *S
 	}
 	var result *Result
 	err = transact(func(tx *store.TenantTx) error {
-		r := &run{tx: tx, caller: caller, set: set, outside: outside, sites: s.sites, checkPool: s.checkPool, now: s.now}
+		r := s.run(tx, caller, set)
+		r.outside = outside
 		var err error
 		result, err = r.all()
 		return err
@@ -78,20 +90,29 @@ func (s *Service) Replay(ctx context.Context, caller *controlplane.Caller, scope
 }
 
 // PutIn writes one resource in a transaction that does more than that, on behalf of the system: no role is asked for.
-func (s *Service) PutIn(tx *store.TenantTx, caller *controlplane.Caller, r *controlplane.Resource) (changed bool, err error) {
+func (s *Service) PutIn(tx *store.TenantTx, caller *controlplane.Caller, resource *controlplane.Resource) (changed bool, err error) {
 	head := tx.Head()
 	set := &Set{Scope: controlplane.Scope{UID: head.TenantUID, ID: head.ID}, Items: []Item{{
-		Kind: r.Kind, ID: r.ID, Action: Replace,
-		Write: func(*controlplane.Resource) (Desired, error) { return Desired{Resource: r}, nil },
+		Kind: resource.Kind, ID: resource.ID, Action: Replace,
+		Write: func(*controlplane.Resource) (Desired, error) { return Desired{Resource: resource}, nil },
 	}}}
 	if head.TenantUID == controlplane.PlatformUID {
 		set.Scope.ID = ""
 	}
-	result, err := (&run{tx: tx, caller: caller, set: set, trusted: true, sites: s.sites, checkPool: s.checkPool}).all()
+	r := s.run(tx, caller, set)
+	r.trusted = true
+	result, err := r.all()
 	if err != nil {
 		return false, err
 	}
 	return len(result.Changes) > 0, nil
+}
+
+func (s *Service) run(tx *store.TenantTx, caller *controlplane.Caller, set *Set) *run {
+	return &run{
+		tx: tx, caller: caller, set: set, sites: s.sites, checkPool: s.checkPool, now: s.now,
+		current: map[key]*controlplane.Resource{}, ids: map[controlplane.Kind][]string{},
+	}
 }
 
 // outside is what a set depends on beyond its own tenant. It is read before the transaction, for one transaction sees one

@@ -55,7 +55,7 @@ func someItem(random *rand.Rand) changeset.Item {
 	switch random.IntN(11) {
 	case 0, 1:
 		return put(controlplane.KindApp, id, map[string]string{"tier": fmt.Sprint(some)}, &controlplane.App{
-			Hosts: []string{id + ".acme.test"}, Routes: []controlplane.Route{{Path: "/**", Upstreams: []controlplane.Upstream{{URL: "https://up.example"}}}}, Disabled: some == 0,
+			Hosts: []string{fmt.Sprintf("%s%d.acme.test", id[:random.IntN(2)], n)}, Routes: []controlplane.Route{{Path: "/**", Upstreams: []controlplane.Upstream{{URL: "https://up.example"}}}}, Disabled: some == 0,
 		})
 	case 2:
 		return put(controlplane.KindGroup, id, nil, &controlplane.Group{Members: []controlplane.GroupMember{{User: fmt.Sprintf("u%d@acme.test", some)}}})
@@ -99,9 +99,10 @@ func TestWhatIsKeptIsWhatIsStored(t *testing.T) {
 		if len(items) == 3 && items[1].ID == items[2].ID && items[1].Kind == items[2].Kind {
 			items = items[:2]
 		}
+		previewed(t, services[random.IntN(2)], items)
 		if err := apply(t, services[random.IntN(2)], random.IntN(5) == 0, items...); err == nil {
 			applied++
-		} else if kind := controlplane.KindOf(err); kind != controlplane.Invalid && kind != controlplane.Precondition {
+		} else if kind := controlplane.KindOf(err); kind != controlplane.Invalid && kind != controlplane.Precondition && kind != controlplane.Exists {
 			t.Fatal(err)
 		}
 		for i, s := range services {

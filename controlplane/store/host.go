@@ -48,10 +48,32 @@ func (tx *TenantTx) claimHosts() error {
 		return fmt.Errorf("claim hosts: %w", err)
 	}
 	if taken != "" {
-		return &controlplane.Error{
-			Kind: controlplane.Exists, Reason: controlplane.ReasonHostTaken,
-			Message: fmt.Sprintf("host %q is taken", taken), Metadata: map[string]string{"host": taken},
-		}
+		return HostTaken(taken)
 	}
 	return nil
+}
+
+// HostTaken refuses a host that somebody else has.
+func HostTaken(host string) error {
+	return &controlplane.Error{
+		Kind: controlplane.Exists, Reason: controlplane.ReasonHostTaken,
+		Message: fmt.Sprintf("host %q is taken", host), Metadata: map[string]string{"host": host},
+	}
+}
+
+// HostOwners returns which of some hosts resources of the tenant have, and which has it. Those of other tenants are not
+// seen: only who claims a host learns that it is taken.
+func (tx *TenantTx) HostOwners(hosts []string) (map[string]controlplane.UID, error) {
+	rows, err := tx.pg.Query(tx.ctx, `SELECT host, owner_uid FROM app_host WHERE tenant_uid = $1 AND host = ANY($2)`, tx.head.TenantUID, hosts)
+	if err != nil {
+		return nil, fmt.Errorf("read owners of hosts: %w", err)
+	}
+	owners := map[string]controlplane.UID{}
+	var host string
+	var owner controlplane.UID
+	_, err = pgx.ForEachRow(rows, []any{&host, &owner}, func() error {
+		owners[host] = owner
+		return nil
+	})
+	return owners, wrap("read owners of hosts", err)
 }

@@ -104,6 +104,16 @@ func (tx *TenantTx) AllResources(kinds ...controlplane.Kind) ([]*controlplane.Re
 	return found, nil
 }
 
+// IDs returns the first ids of a kind, in order.
+func (tx *TenantTx) IDs(kind controlplane.Kind, limit int) ([]string, error) {
+	rows, err := tx.pg.Query(tx.ctx, `SELECT id FROM resource WHERE tenant_uid = $1 AND kind = $2 ORDER BY id LIMIT $3`, tx.head.TenantUID, kind, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read ids: %w", err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return found, wrap("read ids", err)
+}
+
 // Since is what changed of some kinds after a revision.
 type Since struct {
 	Changed []*controlplane.Resource // ordered by kind and id
