@@ -28,8 +28,9 @@ func GroupsNamed(spec controlplane.Spec) (ids []string, all bool) {
 					named[id] = true
 				}
 			}
-			if !strings.Contains(r.Expression, expression.PrincipalGroups.String()) {
-				continue // compiling costs more than all else here
+			// Compiling costs more than all else here. The whole name of the fact may be written with spaces in it.
+			if !strings.Contains(r.Expression, "groups") {
+				continue
 			}
 			compiled, issues := expression.Compile(r.Expression)
 			if len(issues) > 0 {

@@ -105,5 +105,5 @@ func (b bad) policy(m *edgev1.Policy) bool {
 // rule takes an expression that asks for groups to ask for a bad one.
 func (b bad) rule(r *edgev1.Rule) bool {
 	return b.roles.any(r.GetRoles()) || b.principals(r.GetPrincipals()) || b.groups.any(r.GetConditions().GetMembersOf()) ||
-		len(b.groups) > 0 && strings.Contains(r.GetExpression(), "principal.groups")
+		len(b.groups) > 0 && strings.Contains(r.GetExpression(), "groups") // the whole name may be written with spaces in it
 }
