@@ -39,7 +39,7 @@ func Compile(source string) (*Expression, []Issue) {
 		return nil, rules.issues
 	}
 	e := &Expression{source: source, groups: rules.groups, reads: rules.reads, places: places}
-	estimate, err := env.EstimateCost(checked, sizes{})
+	estimate, err := env.EstimateCost(checked, prices{})
 	if err != nil {
 		return nil, []Issue{{Message: err.Error()}}
 	}

@@ -4,7 +4,6 @@ import (
 	"reflect"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 )
@@ -103,25 +102,3 @@ func (m *membership) ConvertToType(ref.Type) ref.Val            { return types.N
 func (m *membership) Equal(ref.Val) ref.Val                     { return types.NoSuchOverloadErr() }
 func (m *membership) Type() ref.Type                            { return groupsType }
 func (m *membership) Value() any                                { return m }
-
-// sizes tells the estimate how large facts can be.
-type sizes struct{}
-
-func (sizes) EstimateSize(node cost.AstNode) *cost.SizeEstimate {
-	path := node.Path()
-	if len(path) == 0 {
-		return nil
-	}
-	field, ok := fieldByName[path[0]]
-	if !ok {
-		return nil
-	}
-	if len(path) > 1 {
-		return &cost.SizeEstimate{Max: maxEntry}
-	}
-	return &cost.SizeEstimate{Max: uint64(variables[field].Max)}
-}
-
-func (sizes) EstimateCallCost(string, string, *cost.AstNode, []cost.AstNode) *cost.CallEstimate {
-	return nil
-}

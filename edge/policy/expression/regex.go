@@ -39,3 +39,17 @@ func programSize(re *syntax.Regexp) int {
 	}
 	return min(size, 1<<40)
 }
+
+// instructions is how many instructions a pattern compiles to, of one that [compilePattern] compiles; and at least its
+// length, by which cel-go counts.
+func instructions(pattern string) int {
+	tree, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil {
+		return maxProgram
+	}
+	program, err := syntax.Compile(tree.Simplify())
+	if err != nil {
+		return maxProgram
+	}
+	return max(len(program.Inst), len(pattern))
+}
