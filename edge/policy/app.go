@@ -66,30 +66,20 @@ func (c *compiler) newApp(src *App, before *app) *app {
 	case len(enforced) == 0:
 		a.refusal = DenyNoPolicy
 	}
-	a.usage.placements = (1 + len(shadows)) * a.size(enforced)
+	placing := newPlacing(src.operations())
+	a.usage.placements = (1 + len(shadows)) * placing.size(enforced)
 	for _, u := range shadows {
-		a.usage.placements += a.size([]*unit{u})
+		a.usage.placements += placing.size([]*unit{u})
 	}
 	if !c.spend(&a.usage, problem.In(problem.App, src.ID)) {
 		a.refusal = DenyAppClosed
 		return a
 	}
-	a.operations = a.place(enforced)
+	a.operations = placing.place(enforced)
 	for _, u := range shadows {
-		a.shadows = append(a.shadows, shadow{u, a.place(inOrder(append(slices.Clone(enforced), u)))})
+		a.shadows = append(a.shadows, shadow{u, placing.place(inOrder(append(slices.Clone(enforced), u)))})
 	}
 	return a
-}
-
-// size is what placing units costs.
-func (a *app) size(units []*unit) int {
-	principals := 0
-	for _, u := range units {
-		for _, r := range u.rules {
-			principals += len(r.principals)
-		}
-	}
-	return principals * len(a.src.operations())
 }
 
 // unitsOf returns the units that reach an app, in order.

@@ -24,7 +24,9 @@ const (
 	maxTenantWindows     = 10_000
 	maxTenantExpressions = 10_000
 	// Principals of rules, counted once for each operation of each app that the
-	// rule is attached to. 10,000 apps of 3 operations with 10 rules are 300,000.
+	// rule is attached to, and names of roles and operations, counted once for each
+	// app; those in a role once for all rules that name it. 10,000 apps of 3
+	// operations with 10 rules are some 400,000.
 	maxTenantPlacements = 10_000_000
 )
 
@@ -49,7 +51,7 @@ func (u usage) exceeded() string {
 	case u.expressions > maxTenantExpressions:
 		return "all policies together have at most 10,000 expressions"
 	case u.placements > maxTenantPlacements:
-		return "all rules together have at most 10,000,000 principals, counted for each operation of each app"
+		return "all rules together have at most 10,000,000 principals, counted for each operation of each app, and names of roles and operations, counted for each app"
 	}
 	return ""
 }

@@ -1,14 +1,13 @@
 package policy
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/problem"
 )
 
 // picks returns what a rule or grant picks operations by.
-func (c *compiler) picks(roles, operations []string, at problem.Path) (list []selector) {
+func (c *compiler) picks(roles, operations []string, at problem.Path) (list []*selector) {
 	switch {
 	case len(roles) > 0 && len(operations) > 0:
 		c.problems.Add(at, "", problem.Invalid, "there are roles or operations, not both")
@@ -27,7 +26,7 @@ func (c *compiler) picks(roles, operations []string, at problem.Path) (list []se
 		for i, name := range operations {
 			c.checkOperationName(at, problem.Item("operations", i), name)
 		}
-		list = append(list, selector{names: operations})
+		list = append(list, &selector{names: operations})
 	}
 	return list
 }
@@ -84,48 +83,4 @@ func (c *compiler) checkOperationName(at problem.Path, field, name string) {
 	case !isOperationName(name):
 		c.problems.Add(at, field, problem.Invalid, `%s is not an operation; write a name, "prefix.*" or "*"`, problem.Quote(name))
 	}
-}
-
-// place puts the rules of units, which are in order, to the operations that they
-// are for. Operations that the same rules are for share what is made of them.
-func (a *app) place(units []*unit) operations {
-	var rules []*rule
-	for _, u := range units {
-		rules = append(rules, u.rules...)
-	}
-	list := a.src.operations()
-	placed, shared := make(operations, 0, len(list)), map[string]*operation{}
-	pattern := make([]byte, (len(rules)+7)/8)
-	for _, op := range list {
-		clear(pattern)
-		for i, r := range rules {
-			if slices.ContainsFunc(r.picks, func(s selector) bool { return s.picks(op) }) {
-				pattern[i/8] |= 1 << (i % 8)
-			}
-		}
-		if shared[string(pattern)] == nil {
-			shared[string(pattern)] = newOperation(rules, pattern)
-		}
-		placed = append(placed, namedOperation{op.ID, *shared[string(pattern)]})
-	}
-	slices.SortFunc(placed, func(a, b namedOperation) int { return strings.Compare(a.id, b.id) })
-	return placed
-}
-
-func newOperation(rules []*rule, pattern []byte) *operation {
-	var list []*rule
-	for i, r := range rules {
-		if pattern[i/8]&(1<<(i%8)) != 0 {
-			list = append(list, r)
-		}
-	}
-	inEffectOrder(list)
-	op := &operation{}
-	if blocks := newBlocks(list); len(blocks) > 0 {
-		op.first, op.more = blocks[0], slices.Clone(blocks[1:])
-	}
-	if i := slices.IndexFunc(list, func(r *rule) bool { return r.effect == allows && r.remediation != "" }); i >= 0 {
-		op.hint = list[i].remediation
-	}
-	return op
 }

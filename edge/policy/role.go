@@ -13,7 +13,7 @@ type selector struct {
 	access []Access
 }
 
-func (s selector) picks(o Operation) bool {
+func (s *selector) picks(o Operation) bool {
 	return slices.Contains(s.access, o.Access) ||
 		slices.ContainsFunc(s.names, func(name string) bool { return namePicks(name, o.ID) })
 }
@@ -27,17 +27,17 @@ func namePicks(name, operation string) bool {
 
 // role is a compiled [Role].
 type role struct {
-	src    *Role // nil if it is predefined
-	picks  selector
+	src    *Role // nil if it is predefined and nobody wrote another
+	picks  *selector
 	faulty bool
 }
 
 // predefined are the roles that every tenant has.
 func predefined() map[string]*role {
 	return map[string]*role{
-		"viewer": {picks: selector{access: []Access{Read}}},
-		"user":   {picks: selector{access: []Access{Read, Write}}},
-		"admin":  {picks: selector{names: []string{"*"}}},
+		"viewer": {picks: &selector{access: []Access{Read}}},
+		"user":   {picks: &selector{access: []Access{Read, Write}}},
+		"admin":  {picks: &selector{names: []string{"*"}}},
 	}
 }
 
@@ -51,6 +51,11 @@ func (c *compiler) addRoles() {
 		c.lost[problem.Place{Kind: problem.Role, ID: src.ID}] = true
 	}
 	c.program.roles = predefined()
+	for id := range c.program.roles {
+		if before := c.before.roles[id]; before.src == nil {
+			c.program.roles[id] = before // rules that name it have it from there
+		}
+	}
 	for _, src := range c.roles.List {
 		if before := c.before.roles[src.ID]; before != nil && before.src == src {
 			c.program.roles[src.ID] = before
@@ -71,7 +76,10 @@ func (c *compiler) addRole(src *Role) {
 	case src.ID == "":
 		c.problems.Add(at, "", problem.Required, "a role has an id")
 	case c.program.roles[src.ID] != nil:
+		// Whoever wrote it means something else by the name than the rules that it would be used in.
 		c.problems.Add(at, "", problem.Invalid, "role %s is predefined and stays as it is", problem.Quote(src.ID))
+		c.program.roles[src.ID] = &role{src: src, faulty: true, picks: c.program.roles[src.ID].picks}
+		c.lost[at.Place] = true
 		return
 	case src.Operations == nil && src.Access == nil:
 		c.problems.Add(at, "", problem.Required, "a role names operations or access classes")
@@ -90,7 +98,7 @@ func (c *compiler) addRole(src *Role) {
 		}
 	}
 	c.program.roles[src.ID] = &role{
-		src: src, faulty: c.problems.At(at.Place), picks: selector{names: src.Operations, access: src.Access},
+		src: src, faulty: c.problems.At(at.Place), picks: &selector{names: src.Operations, access: src.Access},
 	}
 }
 

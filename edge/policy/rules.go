@@ -26,7 +26,7 @@ type rule struct {
 	unit       *unit
 	src        *Rule
 	principals []who.Atom // in order
-	picks      []selector
+	picks      []*selector
 }
 
 // effect is an [Effect], in the order of the decision procedure.
