@@ -22,7 +22,8 @@ func Compile(s Source) (*Program, []Problem) { return emptyProgram().Recompile(s
 // the source shares with its own.
 func (p *Program) Recompile(s Source) (*Program, []Problem) {
 	if p.whole && !p.scattered() {
-		if c := newCompiler(p, s); c.compile() {
+		// What is there twice closes apps, and they must not be those of this program.
+		if c := newCompiler(p, s); c.program.whole && c.compile() {
 			return c.program, c.problems.Problems(c.known)
 		}
 	}
@@ -94,8 +95,8 @@ func (c *compiler) ambiguous() bool {
 // scattered is whether most numbers of atoms may be of what is no more.
 func (p *Program) scattered() bool { return p.directory.Size() > 4*p.compact+4096 }
 
-// compile is false if the result depends on more than what has changed: if some
-// id is there twice, or a limit is exceeded and not everything is there.
+// compile is false if the result depends on more than what has changed: a limit
+// is exceeded and not everything is there, or some id is there twice.
 func (c *compiler) compile() (whole bool) {
 	c.who.Names(c.program.source.Providers, c.program.source.ServiceAccounts)
 	c.who.Groups(&c.groups)

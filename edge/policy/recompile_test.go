@@ -124,3 +124,36 @@ func TestRecompile(t *testing.T) {
 		}
 	}
 }
+
+// A program goes on as it is, whatever is made of it.
+func TestRecompileLeavesTheProgram(t *testing.T) {
+	t.Parallel()
+	source := explained()
+	source.Roles = []*Role{{ID: "own", Operations: []string{"read"}}}
+	source.Policies = with(source.Policies, policyID, &Policy{ID: "own", Apps: []string{"wiki"}, Rules: []Rule{
+		{ID: "own", Effect: AllowEffect, Principals: []string{"people"}, Roles: []string{"own"}},
+	}})
+	program, problems := Compile(source)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	r := Request{Operation: "read", Now: corpusTime, Principal: program.Resolve(Identity{Kind: Person, IDP: "demo", GroupsComplete: true})}
+	before := program.Decide("wiki", &r)
+	for name, change := range map[string]func(*Source){
+		"an app twice":  func(s *Source) { s.Apps = append(slices.Clone(s.Apps), &App{ID: "wiki"}) },
+		"a role twice":  func(s *Source) { s.Roles = append(slices.Clone(s.Roles), &Role{ID: "own", Operations: []string{"write"}}) },
+		"a group twice": func(s *Source) { s.Groups = append(slices.Clone(s.Groups), &Group{ID: s.Groups[0].ID}) },
+	} {
+		s := source
+		change(&s)
+		if after, problems := program.Recompile(s); len(problems) == 0 || name != "a group twice" && len(after.ClosedApps()) == 0 {
+			t.Errorf("%s: %v, closed: %v", name, problems, after.ClosedApps())
+		}
+		if diff := cmp.Diff(before, program.Decide("wiki", &r)); diff != "" || len(program.ClosedApps()) > 0 {
+			t.Errorf("%s: the program before changes (-before +after):\n%s", name, diff)
+		}
+		if again, problems := program.Recompile(source); len(problems) > 0 || len(again.ClosedApps()) > 0 {
+			t.Errorf("%s: made again as it was: %v, closed: %v", name, problems, again.ClosedApps())
+		}
+	}
+}

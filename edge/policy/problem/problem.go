@@ -98,7 +98,7 @@ func (l *List) find(at Path, field string, f finding) {
 	if l.found == nil {
 		l.found = map[Place][]finding{}
 	}
-	l.found[at.Place] = append(l.found[at.Place], f)
+	l.found[at.Place] = append(slices.Clip(l.found[at.Place]), f) // clones share what they had
 }
 
 // Problems returns all of them, in order of kind and id. known ranges over all
