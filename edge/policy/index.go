@@ -151,7 +151,7 @@ func (c *candidates) next(e effect) *rule {
 	}
 }
 
-// goesOn is whether a block has rules of later effectCount: the next one then has
+// goesOn is whether a block has rules of later effects: the next one then has
 // none of this.
 func (b *block) goesOn(e effect) bool {
 	return e < allows && b.sets[allows] != 0 || e < requires && b.sets[requires] != 0
