@@ -140,8 +140,10 @@ func TestRecompileLeavesTheProgram(t *testing.T) {
 	r := Request{Operation: "read", Now: corpusTime, Principal: program.Resolve(Identity{Kind: Person, IDP: "demo", GroupsComplete: true})}
 	before := program.Decide("wiki", &r)
 	for name, change := range map[string]func(*Source){
-		"an app twice":  func(s *Source) { s.Apps = append(slices.Clone(s.Apps), &App{ID: "wiki"}) },
-		"a role twice":  func(s *Source) { s.Roles = append(slices.Clone(s.Roles), &Role{ID: "own", Operations: []string{"write"}}) },
+		"an app twice": func(s *Source) { s.Apps = append(slices.Clone(s.Apps), &App{ID: "wiki"}) },
+		"a role twice": func(s *Source) {
+			s.Roles = append(slices.Clone(s.Roles), &Role{ID: "own", Operations: []string{"write"}})
+		},
 		"a group twice": func(s *Source) { s.Groups = append(slices.Clone(s.Groups), &Group{ID: s.Groups[0].ID}) },
 	} {
 		s := source
