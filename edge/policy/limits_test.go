@@ -123,6 +123,13 @@ func TestLimits(t *testing.T) {
 		"nesting":           {func() Source { return nested(33, false) }, "at most 32 deep"},
 		"a chain of groups": {func() Source { return nested(100_000, false) }, "at most 32 deep"},
 		"a ring of groups":  {func() Source { return nested(100_000, true) }, "contains itself: g000000 → g099999 →"},
+		"a chain on a ring of groups": {
+			func() Source {
+				s := nested(100_000, false)
+				s.Groups[0].Members = []Member{{Group: s.Groups[0].ID}}
+				return s
+			}, "contains itself: g000000 → g000000",
+		},
 		"groups in all groups": {
 			func() Source {
 				s := nested(1000, false)

@@ -20,6 +20,10 @@ func checkNesting(list []*Group, problems *problem.List) (tangled map[string]boo
 	depth := n.depths()
 	tangled = map[string]bool{}
 	told := map[int]bool{} // groups of cycles that were reported
+	var component []int
+	if slices.Contains(depth, 0) {
+		component = n.components()
+	}
 	for g, src := range list {
 		at := problem.In(problem.Group, src.ID)
 		switch d := depth[g]; {
@@ -33,7 +37,7 @@ func checkNesting(list []*Group, problems *problem.List) (tangled map[string]boo
 			if len(told) > maxCycles || told[g] {
 				continue
 			}
-			if cycle := n.cycle(g, depth); cycle != nil {
+			if cycle := n.cycle(g, component); cycle != nil {
 				names := make([]string, 0, len(cycle))
 				for _, member := range cycle {
 					told[member] = true
@@ -95,8 +99,55 @@ func (n nesting) depths() []int {
 	return depth
 }
 
-// cycle returns a shortest way from a group back to itself, or nil.
-func (n nesting) cycle(from int, depth []int) []int {
+// components numbers groups so that two have the same number if each contains the
+// other: two passes, in depth first and not recursive, because what is too deep
+// gets here too (Kosaraju and Sharir).
+func (n nesting) components() []int {
+	left, seen := make([]int, 0, len(n.children)), make([]bool, len(n.children))
+	next := make([]int, len(n.children)) // of each group, the child to go to
+	for from := range n.children {
+		if seen[from] {
+			continue
+		}
+		seen[from] = true
+		for way := []int{from}; len(way) > 0; {
+			g := way[len(way)-1]
+			if next[g] == len(n.children[g]) {
+				left, way = append(left, g), way[:len(way)-1]
+				continue
+			}
+			child := n.children[g][next[g]]
+			next[g]++
+			if !seen[child] {
+				seen[child] = true
+				way = append(way, child)
+			}
+		}
+	}
+	component := make([]int, len(n.children)) // from 1
+	for _, from := range slices.Backward(left) {
+		if component[from] != 0 {
+			continue
+		}
+		component[from] = from + 1
+		for open := []int{from}; len(open) > 0; {
+			g := open[len(open)-1]
+			open = open[:len(open)-1]
+			for _, parent := range n.parents[g] {
+				if component[parent] == 0 {
+					component[parent] = from + 1
+					open = append(open, parent)
+				}
+			}
+		}
+	}
+	return component
+}
+
+// cycle returns a shortest way from a group back to itself, or nil. It leads only
+// through groups of the same component; a group that merely contains a cycle has
+// one of its own.
+func (n nesting) cycle(from int, component []int) []int {
 	came := map[int]int{}
 	next := []int{from}
 	for len(next) > 0 {
@@ -112,7 +163,7 @@ func (n nesting) cycle(from int, depth []int) []int {
 				slices.Reverse(path)
 				return path
 			}
-			if _, seen := came[child]; !seen && depth[child] == 0 {
+			if _, seen := came[child]; !seen && component[child] == component[from] {
 				came[child] = g
 				next = append(next, child)
 			}
