@@ -64,7 +64,10 @@ func (s *Service) ExplainStored(ctx context.Context, caller *controlplane.Caller
 	}
 	request.Principal = site.Program.Resolve(r.Identity(then.Claims(r.Principal.Provider)))
 	answer.Explanation = site.Program.Explain(r.App, &request)
-	if now := answer.Outcome.String(); draft == nil && (now != r.Decision.Outcome || string(answer.Reason) != r.Decision.Reason) {
+	if r.Preflight() {
+		answer.note("It was a preflight (CORS) without identity, which the app lets through whatever rules say of strangers (cors_preflight): " +
+			"the edge decided ALLOW allow.public. This is what rules say of it by itself.")
+	} else if now := answer.Outcome.String(); draft == nil && (now != r.Decision.Outcome || string(answer.Reason) != r.Decision.Reason) {
 		answer.note(fmt.Sprintf("The edge decided %s %s; what is recorded does not suffice to show why, or the outcome was made after the rules, as by the upstream.",
 			r.Decision.Outcome, r.Decision.Reason))
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -29,6 +30,8 @@ type Record struct {
 	Decision struct {
 		Outcome  string    `json:"outcome"`
 		Reason   string    `json:"reason"`
+		Policy   string    `json:"policy"`
+		Grant    string    `json:"grant"`
 		Config   int64     `json:"config,string"`
 		Lineage  string    `json:"lineage"`
 		Groups   []string  `json:"groups"`
@@ -78,6 +81,13 @@ func Read(event json.RawMessage) (*Record, error) {
 // Ruled reports whether rules were asked: what is malformed, or met an edge that could not tell, came as far as none.
 func (r *Record) Ruled() bool {
 	return r.App != "" && r.Decision.Outcome != "REFUSED" && r.Decision.Outcome != "UNAVAILABLE" && r.Decision.Outcome != ""
+}
+
+// Preflight reports whether a browser only asked if it may ask: an app can let that through without identity, which is no
+// rule's doing.
+func (r *Record) Preflight() bool {
+	d := &r.Decision
+	return r.Request.Method == http.MethodOptions && d.Outcome == "ALLOW" && d.Reason == string(engine.AllowPublic) && d.Policy == "" && d.Grant == ""
 }
 
 // Identity is who it was; sought are the values of the provider's claim that were looked for at the time.

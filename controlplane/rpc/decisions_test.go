@@ -202,6 +202,10 @@ const deniedBob = `{"id":"x","time":"2026-11-23T09:00:00Z","app":"wiki","operati
 	"request":{"method":"GET","host":"wiki.acme.test","path":"/admin/"},
 	"decision":{"outcome":"DENY","reason":"deny.no_rule","config":"%s","groups":["engineering"]%s}}`
 
+const preflighted = `{"id":"x","time":"2026-11-23T09:00:00Z","app":"wiki","operation":"use","principal":{"kind":"anonymous"},
+	"request":{"method":"OPTIONS","host":"wiki.acme.test","path":"/"},
+	"decision":{"outcome":"ALLOW","reason":"allow.public","config":"%s","facts":{}}}`
+
 // itsFacts are without method and path, as those that rules read are the request's own.
 const itsFacts = `,"facts":{"email_verified":true,"email_domain_owned":true,"claim_groups":["engineering"]}`
 
@@ -244,6 +248,10 @@ func TestExplainWhatWasDecided(t *testing.T) {
 	}
 	if got := explain(half); got.GetReason() != "deny.no_rule" || !strings.Contains(strings.Join(got.GetNotes(), "\n"), "recorded only part") {
 		t.Errorf("by half of the facts: %v", got)
+	}
+	asks := s.recorded(t, 4, fmt.Sprintf(preflighted, config))
+	if got := explain(asks); got.GetOutcome() != "AUTHENTICATE" || len(got.GetNotes()) != 1 || !strings.Contains(got.GetNotes()[0], "cors_preflight") {
+		t.Errorf("of a preflight: %v", got)
 	}
 	if got := explain(elsewhere); !strings.Contains(strings.Join(got.GetNotes(), "\n"), "by the policy of today") {
 		t.Errorf("of a history that is not here: %v", got)
