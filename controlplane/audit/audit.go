@@ -42,7 +42,7 @@ type EventQuery struct {
 	App       string
 	Principal string // subject or e-mail
 	Outcome   string
-	After     string // id of the last one of the page before
+	After     store.EventPlace // of the last one of the page before
 	Limit     int
 }
 
@@ -54,7 +54,7 @@ func (s *Service) Events(ctx context.Context, caller *controlplane.Caller, scope
 	var found []Event
 	err := s.db.Read(ctx, scope.UID, func(tx *store.TenantTx) error {
 		var err error
-		found, err = tx.AccessEvents(store.AccessEventQuery{ID: q.ID, App: q.App, Principal: q.Principal, Outcome: q.Outcome, BeforeID: q.After, Limit: q.Limit})
+		found, err = tx.AccessEvents(store.AccessEventQuery{ID: q.ID, App: q.App, Principal: q.Principal, Outcome: q.Outcome, Before: q.After, Limit: q.Limit})
 		return err
 	})
 	return found, err

@@ -159,7 +159,7 @@ func (s *Service) TailEvents(ctx context.Context, asker Asker, scope controlplan
 		return err
 	}
 	t := &eventTail{
-		seen: map[string]time.Time{}, newest: time.Now().Add(-overlap),
+		seen: map[store.EventPlace]time.Time{}, newest: time.Now().Add(-overlap),
 		query: store.AccessEventQuery{App: app, Outcome: outcome, Limit: page},
 	}
 	return s.tail(ctx, asker, func() error {
@@ -186,7 +186,7 @@ type eventTail struct {
 	query  store.AccessEventQuery
 	begun  bool
 	newest time.Time // when the newest that was seen arrived
-	seen   map[string]time.Time
+	seen   map[store.EventPlace]time.Time
 }
 
 // read returns what arrived since a little before the newest that was seen.
@@ -203,30 +203,30 @@ func (t *eventTail) read(tx *store.TenantTx) ([]Event, error) {
 		if len(found) < page {
 			return all, nil
 		}
-		q.BeforeID = found[len(found)-1].ID
+		q.Before = found[len(found)-1].Place()
 	}
 }
 
 // fresh leaves of what was read, at the front and in the order of arrival, what was not seen before.
 func (t *eventTail) fresh(found []Event) []Event {
 	slices.SortStableFunc(found, func(a, b Event) int {
-		return cmp.Or(a.ReceiveTime.Compare(b.ReceiveTime), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.ReceiveTime.Compare(b.ReceiveTime), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Seq, b.Seq))
 	})
 	n := 0
 	for _, e := range found {
-		if _, was := t.seen[e.ID]; was {
+		if _, was := t.seen[e.Place()]; was {
 			continue
 		}
-		t.seen[e.ID] = e.ReceiveTime
+		t.seen[e.Place()] = e.ReceiveTime
 		found[n] = e
 		n++
 		if e.ReceiveTime.After(t.newest) {
 			t.newest = e.ReceiveTime
 		}
 	}
-	for id, at := range t.seen {
+	for place, at := range t.seen {
 		if at.Before(t.newest.Add(-2 * overlap)) {
-			delete(t.seen, id)
+			delete(t.seen, place)
 		}
 	}
 	if !t.begun {

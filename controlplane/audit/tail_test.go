@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
 
 func nothing() error { return nil }
@@ -54,6 +55,19 @@ func TestOneTenantDoesNotTakeAllTails(t *testing.T) {
 			t.Errorf("places are left behind: %d, %v", s.total, s.tails)
 		}
 	})
+}
+
+// A stream writes two records with one id: at its start, and at its end.
+func TestATailHasTheEndOfAStream(t *testing.T) {
+	t.Parallel()
+	tail := &eventTail{seen: map[store.EventPlace]time.Time{}, begun: true}
+	start, end := Event{ID: "E1", Seq: 1, ReceiveTime: time.Unix(1, 0)}, Event{ID: "E1", Seq: 2, ReceiveTime: time.Unix(2, 0)}
+	if first := tail.fresh([]Event{start}); len(first) != 1 {
+		t.Errorf("the start: %v", first)
+	}
+	if second := tail.fresh([]Event{end, start}); len(second) != 1 || second[0].Seq != 2 {
+		t.Errorf("the end: %v", second)
+	}
 }
 
 func TestATailAsksAgain(t *testing.T) {

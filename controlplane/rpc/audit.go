@@ -29,14 +29,18 @@ func (s audits) ListAccessEvents(ctx context.Context, r *v1.ListAccessEventsRequ
 		Outcome: r.GetOutcome(), Limit: size(r.GetPageSize()) + 1,
 	}
 	of := fmt.Sprintf("accessEvents %s %s %s %s %s", r.GetParent(), q.ID, q.App, q.Principal, q.Outcome)
-	if q.After, err = after(of, r.GetPageToken()); err != nil {
+	last, err := after(of, r.GetPageToken())
+	if err != nil {
 		return nil, err
+	}
+	if err := q.After.UnmarshalText([]byte(last)); err != nil {
+		return nil, pageTokenError()
 	}
 	found, err := s.Audit.Events(ctx, callerOf(ctx), scope, q)
 	if err != nil {
 		return nil, err
 	}
-	page, token := next(of, found, q.Limit-1, func(e audit.Event) string { return e.ID })
+	page, token := next(of, found, q.Limit-1, func(e audit.Event) string { return e.Place().String() })
 	response := &v1.ListAccessEventsResponse{NextPageToken: token}
 	for _, e := range page {
 		m, err := eventMessage(&e)

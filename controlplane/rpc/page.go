@@ -38,12 +38,16 @@ func after(of, pageToken string) (string, error) {
 		err = json.Unmarshal(data, &c)
 	}
 	if err != nil || c.Of != of || c.Last == "" {
-		return "", controlplane.InvalidFields(controlplane.Violation{
-			Field: "page_token", Reason: controlplane.ReasonFieldInvalid,
-			Description: "is not the next_page_token of such a list; everything but the page size must be as it was",
-		})
+		return "", pageTokenError()
 	}
 	return c.Last, nil
+}
+
+func pageTokenError() error {
+	return controlplane.InvalidFields(controlplane.Violation{
+		Field: "page_token", Reason: controlplane.ReasonFieldInvalid,
+		Description: "is not the next_page_token of such a list; everything but the page size must be as it was",
+	})
 }
 
 // next cuts a list that was read one longer than its page, and returns the token of the page after it.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -61,25 +63,64 @@ func (s *System) InsertEvents(ctx context.Context, tenant, edge controlplane.UID
 
 // AccessEventQuery selects events, newest first.
 type AccessEventQuery struct {
-	ID            string // only this one
+	ID            string // only this one, or the two of a stream
 	App           string
 	Principal     string // subject or e-mail
 	Outcome       string
-	BeforeID      string    // only those older than this one
-	ReceivedSince time.Time // only those that came at or after this instant
+	Before        EventPlace // only those older than this one
+	ReceivedSince time.Time  // only those that came at or after this instant
 	Limit         int
 }
 
-// AccessEvents lists events, newest first by id.
+// EventPlace is where an event is among those of a tenant. The two records of a stream have one id, and different numbers.
+type EventPlace struct {
+	ID  string
+	Seq int64
+}
+
+// String is the form that [EventPlace.UnmarshalText] reads.
+func (p EventPlace) String() string { return fmt.Sprintf("%s %d", p.ID, p.Seq) }
+
+// UnmarshalText reads the form of String; nothing is no place.
+func (p *EventPlace) UnmarshalText(text []byte) error {
+	*p = EventPlace{}
+	id, number, _ := strings.Cut(string(text), " ")
+	if id == "" && number == "" {
+		return nil
+	}
+	seq, err := strconv.ParseInt(number, 10, 64)
+	if err != nil {
+		return fmt.Errorf("read the place of an event: %w", err)
+	}
+	*p = EventPlace{id, seq}
+	return nil
+}
+
+// Place is where an event is.
+func (e *AccessEvent) Place() EventPlace { return EventPlace{e.ID, e.Seq} }
+
+// AccessEvents lists events, newest first by place.
 func (tx *TenantTx) AccessEvents(q AccessEventQuery) ([]AccessEvent, error) {
-	rows, err := tx.pg.Query(tx.ctx, `
-		SELECT id, edge_uid, boot, seq, at, received_at, app, principal, email, outcome, reason, event::text FROM access_event
-		WHERE tenant_uid = @tenant AND (@id = '' OR id = @id) AND (@app = '' OR app = @app)
-			AND (@principal = '' OR principal = @principal OR lower(email) = lower(@principal)) AND (@outcome = '' OR outcome = @outcome)
-			AND (@before = '' OR id < @before) AND (@since::timestamptz IS NULL OR received_at >= @since)
-		ORDER BY id DESC LIMIT @limit`, pgx.NamedArgs{
+	// Only what is asked for is in the query: a condition that may be none keeps Postgres from the index that serves it.
+	query := `SELECT id, edge_uid, boot, seq, at, received_at, app, principal, email, outcome, reason, event::text FROM access_event WHERE tenant_uid = @tenant`
+	for _, c := range []struct {
+		asked     bool
+		condition string
+	}{
+		{q.ID != "", `id = @id`},
+		{q.App != "", `app = @app`},
+		{q.Principal != "", `(principal = @principal OR lower(email) = lower(@principal))`},
+		{q.Outcome != "", `outcome = @outcome`},
+		{q.Before.ID != "", `(id, seq) < (@before, @number)`},
+		{!q.ReceivedSince.IsZero(), `received_at >= @since`},
+	} {
+		if c.asked {
+			query += ` AND ` + c.condition
+		}
+	}
+	rows, err := tx.pg.Query(tx.ctx, query+` ORDER BY id DESC, seq DESC LIMIT @limit`, pgx.NamedArgs{
 		"tenant": tx.head.TenantUID, "id": q.ID, "app": q.App, "principal": q.Principal, "outcome": q.Outcome,
-		"before": q.BeforeID, "since": timeOrNull(q.ReceivedSince), "limit": q.Limit,
+		"before": q.Before.ID, "number": q.Before.Seq, "since": q.ReceivedSince, "limit": q.Limit,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("list access events: %w", err)

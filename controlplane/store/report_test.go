@@ -18,7 +18,7 @@ func TestAccessEvents(t *testing.T) {
 	t.Parallel()
 	urls := storetest.Database(t)
 	db := storetest.Open(t, urls)
-	acme, globex := storetest.Tenant(t, db, "acme"), storetest.Tenant(t, db, "globex")
+	acme, globex, initech := storetest.Tenant(t, db, "acme"), storetest.Tenant(t, db, "globex"), storetest.Tenant(t, db, "initech")
 	edge := newUID(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
 	event := func(n int64, app, principal, outcome string) store.AccessEvent {
@@ -57,6 +57,18 @@ func TestAccessEvents(t *testing.T) {
 		})
 		return found
 	}
+	end := event(5, "wiki", "user:a", "ALLOW")
+	end.ID = "E1"
+	if err := db.System().InsertEvents(t.Context(), initech, edge, "b_1", []store.AccessEvent{event(1, "wiki", "user:a", "ALLOW"), end}); err != nil {
+		t.Fatal(err)
+	}
+	later := list(initech, store.AccessEventQuery{Limit: 1})
+	if len(later) != 1 || later[0].Seq != 5 {
+		t.Fatalf("the later record of a stream: %+v", later)
+	}
+	if first := list(initech, store.AccessEventQuery{Before: later[0].Place()}); len(first) != 1 || first[0].Seq != 1 {
+		t.Errorf("the first record of a stream, on the next page: %+v", first)
+	}
 	all := list(acme, store.AccessEventQuery{})
 	if len(all) != 4 || all[0].ID != "E4" || all[1].App != "wi\uFFFD\uFFFDki" || all[0].ReceiveTime.IsZero() {
 		t.Errorf("all events: %+v", all)
@@ -73,7 +85,7 @@ func TestAccessEvents(t *testing.T) {
 		"app":      {store.AccessEventQuery{App: "wiki"}, []string{"E4", "E1"}},
 		"subject":  {store.AccessEventQuery{Principal: "user:b"}, []string{"E2"}},
 		"e-mail":   {store.AccessEventQuery{Principal: "bob@ACME.test", Outcome: "DENY"}, []string{"E3", "E2"}},
-		"page":     {store.AccessEventQuery{BeforeID: "E4", Limit: 2}, []string{"E3", "E2"}},
+		"page":     {store.AccessEventQuery{Before: store.EventPlace{ID: "E4", Seq: 4}, Limit: 2}, []string{"E3", "E2"}},
 		"received": {store.AccessEventQuery{ReceivedSince: now.Add(time.Hour)}, nil},
 	} {
 		var got []string
