@@ -102,7 +102,7 @@ func (e *AccessEvent) Place() EventPlace { return EventPlace{e.ID, e.Seq} }
 // AccessEvents lists events, newest first by place.
 func (tx *TenantTx) AccessEvents(q AccessEventQuery) ([]AccessEvent, error) {
 	// Only what is asked for is in the query: a condition that may be none keeps Postgres from the index that serves it.
-	query := `SELECT id, edge_uid, boot, seq, at, received_at, app, principal, email, outcome, reason, event::text FROM access_event WHERE tenant_uid = @tenant`
+	where := []string{`tenant_uid = @tenant`}
 	for _, c := range []struct {
 		asked     bool
 		condition string
@@ -115,10 +115,12 @@ func (tx *TenantTx) AccessEvents(q AccessEventQuery) ([]AccessEvent, error) {
 		{!q.ReceivedSince.IsZero(), `received_at >= @since`},
 	} {
 		if c.asked {
-			query += ` AND ` + c.condition
+			where = append(where, c.condition)
 		}
 	}
-	rows, err := tx.pg.Query(tx.ctx, query+` ORDER BY id DESC, seq DESC LIMIT @limit`, pgx.NamedArgs{
+	rows, err := tx.pg.Query(tx.ctx, `
+		SELECT id, edge_uid, boot, seq, at, received_at, app, principal, email, outcome, reason, event::text FROM access_event
+		WHERE `+strings.Join(where, ` AND `)+` ORDER BY id DESC, seq DESC LIMIT @limit`, pgx.NamedArgs{
 		"tenant": tx.head.TenantUID, "id": q.ID, "app": q.App, "principal": q.Principal, "outcome": q.Outcome,
 		"before": q.Before.ID, "number": q.Before.Seq, "since": q.ReceivedSince, "limit": q.Limit,
 	})
