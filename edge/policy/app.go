@@ -76,8 +76,16 @@ func (c *compiler) newApp(src *App, before *app) *app {
 		return a
 	}
 	a.operations = placing.place(enforced)
+	if !placing.affordable(c.problems, problem.In(problem.App, src.ID)) {
+		a.refusal, a.operations = DenyAppClosed, nil
+		return a
+	}
 	for _, u := range shadows {
-		a.shadows = append(a.shadows, shadow{u, placing.place(inOrder(append(slices.Clone(enforced), u)))})
+		placed := placing.place(inOrder(append(slices.Clone(enforced), u)))
+		if !placing.affordable(c.problems, problem.In(problem.App, src.ID)) {
+			break // nothing is enforced less without them
+		}
+		a.shadows = append(a.shadows, shadow{u, placed})
 	}
 	return a
 }

@@ -68,7 +68,7 @@
 // to everybody who is not surely in it. The control plane refuses a write with
 // any [Problem]; an edge serves what it understood and names the closed apps.
 // What costs more than its size has a limit (limits.go), so that compiling ends
-// soon whoever wrote the source.
+// soon, and each decision too, whoever wrote the source.
 //
 // # What it costs
 //

@@ -19,10 +19,18 @@ const (
 	// more, and has some 200 bytes of its record.
 	maxShadows = 16
 
+	// Of one decision: what all rules of an operation could cost together, and the
+	// enforced ones again beside each SHADOW policy. The units are those of
+	// expressions, 50 ns at most, so that this is 5 ms, and 30 ms of patterns made
+	// for it. 100 rules that make ten comparisons each cost some 2,000.
+	maxWork = 100_000
+
 	// Of one tenant.
 	maxTenantNetworks    = 100_000
 	maxTenantWindows     = 10_000
 	maxTenantExpressions = 10_000
+	// Bytes of all expressions: compiling a KiB takes up to 2 ms.
+	maxTenantExpressionBytes = 2_000_000
 	// Principals of rules, counted once for each operation of each app that the
 	// rule is attached to, and names of roles and operations, counted once for each
 	// app; those in a role once for all rules that name it. 10,000 apps of 3
@@ -31,14 +39,17 @@ const (
 )
 
 // usage is what counts towards the limits of a tenant.
-type usage struct{ networks, windows, expressions, placements int }
+type usage struct{ networks, windows, expressions, expressionBytes, placements int }
 
 func (u usage) plus(v usage) usage {
-	return usage{u.networks + v.networks, u.windows + v.windows, u.expressions + v.expressions, u.placements + v.placements}
+	return usage{
+		u.networks + v.networks, u.windows + v.windows, u.expressions + v.expressions, u.expressionBytes + v.expressionBytes,
+		u.placements + v.placements,
+	}
 }
 
 func (u usage) minus(v usage) usage {
-	return u.plus(usage{-v.networks, -v.windows, -v.expressions, -v.placements})
+	return u.plus(usage{-v.networks, -v.windows, -v.expressions, -v.expressionBytes, -v.placements})
 }
 
 // exceeded says in words which limit is exceeded, or "".
@@ -50,6 +61,8 @@ func (u usage) exceeded() string {
 		return "all policies together have at most 10,000 time_windows"
 	case u.expressions > maxTenantExpressions:
 		return "all policies together have at most 10,000 expressions"
+	case u.expressionBytes > maxTenantExpressionBytes:
+		return "all expressions together have at most 2,000,000 bytes"
 	case u.placements > maxTenantPlacements:
 		return "all rules together have at most 10,000,000 principals, counted for each operation of each app, and names of roles and operations, counted for each app"
 	}

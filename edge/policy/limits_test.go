@@ -120,6 +120,14 @@ func TestLimits(t *testing.T) {
 				return s
 			}, "at most 10,000 expressions",
 		},
+		"bytes of expressions": {
+			func() Source {
+				s := rulesOf(expressions(1000, `request.path == "%d`+strings.Repeat("a", 1000)+`"`)...)
+				s.Policies = append(s.Policies, new(*s.Policies[0]))
+				s.Policies[1].ID = "q"
+				return s
+			}, "at most 2,000,000 bytes",
+		},
 		"nesting":           {func() Source { return nested(33, false) }, "at most 32 deep"},
 		"a chain of groups": {func() Source { return nested(100_000, false) }, "at most 32 deep"},
 		"a ring of groups":  {func() Source { return nested(100_000, true) }, "contains itself: g000000 → g099999 →"},
@@ -223,4 +231,81 @@ func TestShadowsAreLimited(t *testing.T) {
 	if judged := after.Shadow("app", request, nil); len(problems) > 0 || len(judged) != maxShadows || judged[15].Policy != "s19" {
 		t.Errorf("with fewer: %v, %v", judged, problems)
 	}
+}
+
+// What one request could take is counted: for all rules of an operation, and for each time that they are judged.
+func TestWork(t *testing.T) {
+	t.Parallel()
+	zones := strings.Fields(`Africa/Abidjan Africa/Cairo Africa/Lagos America/Anchorage America/Bogota America/Caracas America/Chicago America/Denver
+		America/Halifax America/Lima America/New_York America/Phoenix America/Santiago America/Sao_Paulo Asia/Tokyo Asia/Dubai Asia/Kolkata Asia/Karachi
+		Asia/Dhaka Asia/Bangkok Asia/Shanghai Asia/Seoul Asia/Tehran Asia/Kabul Asia/Kathmandu Asia/Yangon Australia/Sydney Australia/Perth`)
+	var windows []window.Window
+	for _, zone := range zones {
+		windows = append(windows, window.Window{Start: "09:00", End: "17:00", Zone: zone})
+	}
+	pattern := Rule{Expression: `request.path.matches("(a?){20}#")`} // 16,800 units
+	exempt := func(n int) []Exemption {
+		list := make([]Exemption, n)
+		for i := range list {
+			list[i] = Exemption{ID: fmt.Sprint(i), Principals: []string{"user:a@a.test"}}
+		}
+		return list
+	}
+	rail := func(s Source, exemptions int) Source {
+		p := s.Policies[0]
+		p.Apps, p.Selector, p.Exemptions = nil, []LabelRequirement{{Key: "env", Values: []string{"prod"}}}, exempt(exemptions)
+		for i := range p.Rules {
+			p.Rules[i].Effect = DenyEffect
+		}
+		return s
+	}
+	const half = `request.path.matches("^(a?){9}#")` // some 8,000 units
+	shadowed := func(n int, rules ...Rule) Source {
+		s := rulesOf(rules...)
+		for i := range n {
+			p := new(*rulesOf(Rule{}).Policies[0])
+			p.ID, p.Mode = fmt.Sprint("s", i), Shadow
+			s.Policies = append(s.Policies, p)
+		}
+		return s
+	}
+	for name, test := range map[string]struct {
+		source  Source
+		refused bool // with the limit
+		open    bool // all the same
+	}{
+		"as many rules as can be":      {rulesOf(make([]Rule, maxRules)...), false, true},
+		"an ordinary expression each":  {rulesOf(expressions(maxRules, `principal.domain == "a.test" && request.path.startsWith("/%d/")`)...), false, true},
+		"a pattern of great cost":      {rulesOf(pattern), true, false}, // by its own limit
+		"some patterns":                {rulesOf(expressions(5, `request.path.matches("^/(admin|internal|debug%d)/")`)...), false, true},
+		"many patterns":                {rulesOf(expressions(20, `request.path.matches("^/(admin|internal|debug%d)/")`)...), true, false},
+		"windows in some zones":        {rulesOf(conditionsOf(50, Conditions{TimeWindows: windows})...), false, true},
+		"windows in many zones, twice": {shadowed(1, conditionsOf(300, Conditions{TimeWindows: windows})...), true, true},
+		"a guard-rail":                 {rail(rulesOf(make([]Rule, 100)...), 100), false, true},
+		"a guard-rail full of holes":   {rail(rulesOf(make([]Rule, 500)...), 200), true, false},
+		"judged beside 4 shadows":      {shadowed(4, Rule{Expression: half}), false, true},
+		"judged beside each of 13":     {shadowed(13, Rule{Expression: half}), true, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			program, problems := Compile(test.source)
+			refused := slices.ContainsFunc(problems, func(p Problem) bool {
+				return strings.HasSuffix(p.Field, "expression") || strings.Contains(p.Message, "100000 is the limit")
+			})
+			if refused != test.refused || len(problems) > 0 && !refused {
+				t.Errorf("problems: %v", problems)
+			}
+			if open := len(program.ClosedApps()) == 0; open != test.open {
+				t.Errorf("open: %v", open)
+			}
+		})
+	}
+}
+
+func expressions(n int, format string) []Rule {
+	rules := make([]Rule, n)
+	for i := range rules {
+		rules[i].Expression = fmt.Sprintf(format, i)
+	}
+	return rules
 }

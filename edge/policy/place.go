@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"github.com/sallyport-iap/sallyport/edge/policy/problem"
 )
 
 // placing puts rules to the operations of one app. What a role picks of them is
@@ -12,6 +14,7 @@ type placing struct {
 	operations []Operation // in order of ids
 	access     map[Access]set
 	picked     map[*selector]set
+	work       []int // for each operation, what the rules cost that were placed there: see maxWork
 }
 
 // set is some of the operations: a bit for each.
@@ -39,7 +42,7 @@ func (s set) addAll(t set) {
 }
 
 func newPlacing(operations []Operation) *placing {
-	p := &placing{operations: slices.Clone(operations), access: map[Access]set{}, picked: map[*selector]set{}}
+	p := &placing{operations: slices.Clone(operations), access: map[Access]set{}, picked: map[*selector]set{}, work: make([]int, len(operations))}
 	slices.SortFunc(p.operations, func(a, b Operation) int { return strings.Compare(a.ID, b.ID) })
 	for i, op := range p.operations {
 		if p.access[op.Access] == nil {
@@ -105,8 +108,10 @@ func (p *placing) place(units []*unit) operations {
 		for _, s := range r.picks {
 			picked.addAll(p.pick(s))
 		}
+		work := r.work()
 		for op := range p.operations {
 			if picked.has(op) {
+				p.work[op] += work
 				patterns[op*width+i/8] |= 1 << (i % 8)
 			}
 		}
@@ -120,6 +125,28 @@ func (p *placing) place(units []*unit) operations {
 		placed = append(placed, namedOperation{op.ID, *shared[string(pattern)]})
 	}
 	return placed
+}
+
+// work is what looking at a rule costs at most.
+func (r *rule) work() int {
+	units := r.Cost()
+	for i := range r.exemptions {
+		units += 1 + len(r.exemptions[i].principals)/8
+	}
+	return units
+}
+
+// affordable is false if what was placed is too much work for one request.
+func (p *placing) affordable(problems *problem.List, at problem.Path) bool {
+	for i, units := range p.work {
+		if units > maxWork {
+			problems.Add(at, "", problem.Invalid, "all rules of operation %s together could cost %d units for one request, and %d is the limit; "+
+				"most of it are expressions, time_windows in many zones, and policies in SHADOW mode, which have the enforced ones judged again",
+				problem.Quote(p.operations[i].ID), units, maxWork)
+			return false
+		}
+	}
+	return true
 }
 
 func newOperation(rules []*rule, pattern []byte) *operation {

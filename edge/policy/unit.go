@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/clause"
+	"github.com/sallyport-iap/sallyport/edge/policy/expression"
 	"github.com/sallyport-iap/sallyport/edge/policy/problem"
 )
 
@@ -144,6 +145,7 @@ func (c *compiler) affordable(u *unit) bool {
 		}
 		if r.Expression != "" {
 			u.usage.expressions++
+			u.usage.expressionBytes += min(len(r.Expression), expression.MaxSource)
 		}
 	}
 	return c.spend(&u.usage, u.at())

@@ -92,6 +92,36 @@ func (q *Requirement) StepUp() []Clause { return q.all[q.firstStepUp:] }
 // All are all of them.
 func (q *Requirement) All() []Clause { return q.all }
 
+// Cost is what looking at all of them costs at most, in units of expressions.
+func (q *Requirement) Cost() int {
+	units := 1
+	for _, c := range q.all {
+		units += cost(c)
+	}
+	return units
+}
+
+// cost is measured, and 50 ns are a unit.
+func cost(c Clause) int {
+	switch c := c.(type) {
+	case *expr:
+		return int(c.compiled.Cost())
+	case *windows:
+		return 8 * c.windows.Zones()
+	case *device:
+		return 1 + len(c.Posture)/2
+	case *amr:
+		return 1 + 2*len(c.methods)
+	case *acr:
+		return 1 + len(c.classes)/8
+	case *member:
+		return 1 + len(c.atoms)/8
+	case *provider:
+		return 1 + len(c.atoms)/8
+	}
+	return 1
+}
+
 // ByField returns all of them, in the order of their fields.
 func (q *Requirement) ByField() []Clause {
 	list := slices.Clone(q.all)

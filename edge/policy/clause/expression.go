@@ -35,7 +35,7 @@ func (c *expr) Wanted() string { return "such that " + c.compiled.String() }
 
 // Seen lists the facts that the expression reads.
 func (c *expr) Seen(f *Facts) string {
-	r := &expressionFacts{f.Request, f.Who}
+	r := &expressionFacts{Request: f.Request, who: f.Who}
 	var parts []string
 	for _, field := range c.compiled.Reads() {
 		if field == expression.PrincipalGroups {

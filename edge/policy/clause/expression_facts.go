@@ -34,7 +34,9 @@ func (p *Lender) put(r *expressionFacts) {
 // expressionFacts is a request as an expression sees it.
 type expressionFacts struct {
 	Request
-	who *who.Principal
+	who    *who.Principal
+	asked  bool     // for the posture of the device; a loop may do so often
+	passed []string // by which it passes these checks, in order
 }
 
 var _ expression.Facts = (*expressionFacts)(nil)
@@ -82,14 +84,16 @@ func (r *expressionFacts) List(field expression.Field) ([]string, bool) {
 		if r.Device == nil || r.Device.Posture == nil {
 			return nil, false
 		}
-		var passed []string
-		for check, ok := range r.Device.Posture {
-			if ok {
-				passed = append(passed, check)
+		if !r.asked {
+			for check, ok := range r.Device.Posture {
+				if ok {
+					r.passed = append(r.passed, check)
+				}
 			}
+			slices.Sort(r.passed)
+			r.asked = true
 		}
-		slices.Sort(passed)
-		return passed, true
+		return r.passed, true
 	}
 	return nil, false
 }

@@ -15,8 +15,8 @@ const (
 	epochSecond = int64(time.Thursday) * dayMinutes * 60
 	// Where windows of several zones follow each other without a gap, each step
 	// of Next goes to the end of one of them. It is on the path of a request,
-	// and ends here.
-	maxSteps = 128
+	// and ends here: a step asks all zones.
+	maxSteps = 16
 )
 
 // Windows is a set of windows, any of which an instant may be in. It is
@@ -30,13 +30,16 @@ type week struct {
 	first bool    // the answer before the first of them: if there is none, always
 }
 
+// Zones is in how many zones windows are: what both questions cost grows with it.
+func (w *Windows) Zones() int { return len(w.weeks) }
+
 // Contains says whether t is in one of the windows.
 func (w *Windows) Contains(t time.Time) bool { return w.contain(t.Unix()) }
 
 // Next returns the first instant after t at which what [Windows.Contains] says
 // is something else, or the zero time if it never is.
 //
-// Where more than 128 windows of different zones follow each other without a
+// Where more than 16 windows of different zones follow each other without a
 // gap, it may be an instant before that: a time to ask again.
 func (w *Windows) Next(t time.Time) time.Time {
 	sec := t.Unix()
