@@ -36,15 +36,21 @@ func TestPagesOfConditions(t *testing.T) {
 		open         func() edgetest.Response
 		says         []string
 	}{
-		{"network", "require.network", func() { condition(&edgev1.Conditions{SourceCidrs: []string{"10.77.0.0/16"}}) }, nil,
-			[]string{"not allowed from your network", "You come from the address 127.0.0.1.", "Use a network that is allowed"}},
-		{"country", "require.country", func() { condition(&edgev1.Conditions{Countries: []string{"DE"}}) }, nil,
-			[]string{"not allowed from the country you are in", "127.0.0.1, is in NZ.", "Ask an administrator"}},
+		{
+			"network", "require.network", func() { condition(&edgev1.Conditions{SourceCidrs: []string{"10.77.0.0/16"}}) }, nil,
+			[]string{"not allowed from your network", "You come from the address 127.0.0.1.", "Use a network that is allowed"},
+		},
+		{
+			"country", "require.country", func() { condition(&edgev1.Conditions{Countries: []string{"DE"}}) }, nil,
+			[]string{"not allowed from the country you are in", "127.0.0.1, is in NZ.", "Ask an administrator"},
+		},
 		{"time", "require.time", func() {
 			condition(&edgev1.Conditions{NotBefore: timestamppb.New(time.Date(2099, 12, 24, 0, 0, 0, 0, time.UTC))})
 		}, nil, []string{"not allowed at this time", " UTC on ", "Try again when it is"}},
-		{"group", "require.group", func() { condition(&edgev1.Conditions{MembersOf: []string{"admins"}}) }, nil,
-			[]string{"a group that you are not in", "Ask an administrator to add you"}},
+		{
+			"group", "require.group", func() { condition(&edgev1.Conditions{MembersOf: []string{"admins"}}) }, nil,
+			[]string{"a group that you are not in", "Ask an administrator to add you"},
+		},
 		{"unknown", "require.unknown", func() {
 			b.idp.Says(func(url.Values) map[string]any {
 				return map[string]any{"sub": "far", "email": "far@acme.test", "_claim_names": map[string]any{"groups": "src"}, "_claim_sources": map[string]any{"src": map[string]any{"endpoint": "https://claims.test"}}}

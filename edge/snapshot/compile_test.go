@@ -132,7 +132,7 @@ func TestWhatIsNotUnderstoodCloses(t *testing.T) {
 			unknown(&edgev1.Group{Id: "night"}), &edgev1.Group{Id: "staff", Members: []*edgev1.GroupMember{{Member: &edgev1.GroupMember_Group{Group: "night"}}}}, allow("p", "api", "group:staff"),
 		}, false, []string{"api"}},
 		"a group's that an expression asks for": {[]proto.Message{unknown(&edgev1.Group{Id: "staff"}), edited(allow("p", "api", "people"), func(p *edgev1.Policy) { p.Rules[0].Expression = `"staff" in principal.groups` })}, false, []string{"api"}},
-		"a group's, with spaces": {[]proto.Message{unknown(&edgev1.Group{Id: "staff"}), edited(allow("p", "api", "people"), func(p *edgev1.Policy) { p.Rules[0].Expression = `"staff" in principal . groups` })}, false, []string{"api"}},
+		"a group's, with spaces":                {[]proto.Message{unknown(&edgev1.Group{Id: "staff"}), edited(allow("p", "api", "people"), func(p *edgev1.Policy) { p.Rules[0].Expression = `"staff" in principal . groups` })}, false, []string{"api"}},
 		"a group's that an exemption names": {[]proto.Message{unknown(&edgev1.Group{Id: "staff"}), edited(guardRail("g", tier("prod")), func(p *edgev1.Policy) {
 			p.Exemptions = []*edgev1.Exemption{{Id: "e", Principals: []string{"group:staff"}}}
 		})}, false, []string{"api"}},

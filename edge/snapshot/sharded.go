@@ -30,7 +30,7 @@ func part(key string) uint8 {
 	for i := range len(key) {
 		h = (h ^ uint32(key[i])) * 16777619
 	}
-	return uint8(h ^ h>>8 ^ h>>16 ^ h>>24) //nolint:gosec // the low byte is what is meant
+	return uint8(h ^ h>>8 ^ h>>16 ^ h>>24)
 }
 
 // edit is a copy that is being changed. What it was copied from never changes.

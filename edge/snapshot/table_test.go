@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"testing"
 )
@@ -63,10 +64,7 @@ func TestTablesFollowTheirSites(t *testing.T) {
 			if older != nil {
 				check(older, olderSites)
 			}
-			older, olderSites = now, map[string]*Site{}
-			for uid, s := range sites {
-				olderSites[uid] = s
-			}
+			older, olderSites = now, maps.Clone(sites)
 		}
 	}
 }
