@@ -48,19 +48,40 @@ func (r *run) judge() error {
 		}
 		r.add(at, f.Violation)
 	}
+	r.tooManyTests(after)
 	if len(r.violations) > 0 {
 		return nil
 	}
 	r.after = after
 	r.lost = after.Lost(r.before, changed)
 	r.tests = after.Run()
+	for i, t := range r.tests {
+		// One that the set writes must pass, whatever it was before.
+		if _, written := places[policy.Key{Kind: controlplane.KindPolicyTest, ID: t.Test}]; !written && !t.Passed {
+			r.tests[i].FailedBefore = r.before.Fails(t.Test)
+		}
+	}
 	if r.set.ValidateOnly && r.now != nil {
 		r.warnings = lint.New(r.before, after, r.now())
 	}
 	return r.heed()
 }
 
-// heed refuses the set if a policy test fails, unless it is forced.
+// tooManyTests refuses one more than there may be: each costs every write some time.
+func (r *run) tooManyTests(after *policy.Site) {
+	have := after.Count(controlplane.KindPolicyTest)
+	if have <= max(policy.MaxTests, r.before.Count(controlplane.KindPolicyTest)) {
+		return
+	}
+	at := slices.IndexFunc(r.changes, func(c *change) bool { return c.kind == controlplane.KindPolicyTest && c.before == nil })
+	r.add(r.changes[at].at, controlplane.Violation{
+		Reason:      controlplane.ReasonFieldInvalid,
+		Description: fmt.Sprintf("a tenant has at most %d policy tests, and this would make %d: delete some first", policy.MaxTests, have),
+	})
+}
+
+// heed refuses the set if a policy test fails by it, unless it is forced. One that failed before, which somebody forced,
+// stops nobody else.
 func (r *run) heed() error {
 	failed := failures(r.tests)
 	if len(failed) == 0 || r.set.ForceReason != "" {
@@ -81,8 +102,9 @@ func (r *run) heed() error {
 	return e
 }
 
+// failures are the tests that fail by the set.
 func failures(tests []policy.TestResult) []policy.TestResult {
-	return slices.DeleteFunc(slices.Clone(tests), func(t policy.TestResult) bool { return t.Passed })
+	return slices.DeleteFunc(slices.Clone(tests), func(t policy.TestResult) bool { return t.Passed || t.FailedBefore })
 }
 
 // Notes are what a change row says beside its items.

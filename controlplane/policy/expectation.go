@@ -24,19 +24,38 @@ type TestResult struct {
 	Grant   string
 	// Explanation says, of one that failed, what was expected, what came, and why.
 	Explanation string
+	// FailedBefore says that it failed before a change, too.
+	FailedBefore bool
 }
+
+// MaxTests is how many policy tests a tenant may have: every write of its configuration runs all of them.
+const MaxTests = 2000
+
+// maxExplained is how many failing tests of a run say why, rule by rule: that costs far more than to decide.
+const maxExplained = 20
 
 // Run runs all policy tests, in order of ids.
 func (s *Site) Run() []TestResult {
 	var results []TestResult
+	explained := 0
 	for r := range s.Resources(controlplane.KindPolicyTest) {
-		results = append(results, s.RunOne(r))
+		result := s.run(r, explained < maxExplained)
+		if !result.Passed {
+			explained++
+		}
+		results = append(results, result)
 	}
 	return results
 }
 
-// RunOne runs one policy test.
-func (s *Site) RunOne(r *controlplane.Resource) TestResult {
+// Fails reports whether there is such a policy test and it fails.
+func (s *Site) Fails(test string) bool {
+	r := s.Resource(controlplane.KindPolicyTest, test)
+	return r != nil && !s.run(r, false).Passed
+}
+
+// run runs one policy test.
+func (s *Site) run(r *controlplane.Resource, explain bool) TestResult {
 	result := TestResult{Test: r.ID}
 	test := r.Spec.(*controlplane.PolicyTest)
 	q, err := s.Ask(s.questionOf(test))
@@ -61,7 +80,10 @@ func (s *Site) RunOne(r *controlplane.Resource) TestResult {
 		}
 	}
 	if result.Passed = len(differences) == 0; !result.Passed {
-		result.Explanation = strings.Join(differences, "; ") + s.why(q, d)
+		result.Explanation = strings.Join(differences, "; ")
+		if explain {
+			result.Explanation += s.why(q, d)
+		}
 	}
 	return result
 }

@@ -187,6 +187,9 @@ func (s *Site) Resources(kind controlplane.Kind) func(yield func(*controlplane.R
 	}
 }
 
+// Count is how many resources of one kind there are.
+func (s *Site) Count(kind controlplane.Kind) int { return len(s.of[kind]) }
+
 // Size is how many resources there are.
 func (s *Site) Size() int {
 	size := 0

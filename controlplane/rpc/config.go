@@ -23,13 +23,19 @@ func (s configs) Apply(ctx context.Context, r *v1.ApplyRequest) (*v1.ApplyRespon
 	if err != nil {
 		return nil, err
 	}
+	force := strings.TrimSpace(r.GetForceReason())
+	if force == "" && r.GetForceReason() != "" {
+		return nil, controlplane.InvalidFields(controlplane.Violation{
+			Field: "force_reason", Reason: controlplane.ReasonFieldInvalid, Description: "says why, in words that others can read later",
+		})
+	}
 	items, err := s.itemsOf(scope, "resources", r.GetResources(), r.GetEtags())
 	if err != nil {
 		return nil, err
 	}
 	set := &changeset.Set{
 		Scope: scope, Items: items, ValidateOnly: r.GetValidateOnly(), RequestID: r.GetRequestId(), Digest: digest(ctx, r),
-		ManagedBy: r.GetManagedBy(), Prune: r.GetPrune(), ForceReason: r.GetForceReason(),
+		ManagedBy: r.GetManagedBy(), Prune: r.GetPrune(), ForceReason: force,
 		Remember: func(result *changeset.Result) ([]byte, error) {
 			response, err := applyResponse(scope, r, result)
 			if err != nil {
@@ -59,7 +65,7 @@ func applyResponse(scope controlplane.Scope, r *v1.ApplyRequest, result *changes
 		response.Warnings = append(response.Warnings, findingMessage(scope, f))
 	}
 	for _, t := range result.Tests {
-		if r.GetValidateOnly() || !t.Passed {
+		if r.GetValidateOnly() || !t.Passed && !t.FailedBefore {
 			response.PolicyTests = append(response.PolicyTests, testResult(scope, t))
 		}
 	}
@@ -77,6 +83,7 @@ func testResult(scope controlplane.Scope, t policy.TestResult) *v1.PolicyTestRes
 	return &v1.PolicyTestResult{
 		Name: scope.Name(controlplane.KindPolicyTest, t.Test), Passed: t.Passed, Outcome: v1.Outcome(v1.Outcome_value[t.Outcome]),
 		Reason: t.Reason, Policy: t.Policy, Rule: t.Rule, Grant: t.Grant, Explanation: t.Explanation,
+		FailedBefore: t.FailedBefore,
 	}
 }
 

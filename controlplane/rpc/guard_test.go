@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
 )
 
 func typed(kind, name string, spec object) object {
@@ -306,13 +308,41 @@ func TestForcing(t *testing.T) {
 	if diff := cmp.Diff(object{"reason": "the fair", "failedTests": []any{"tenants/acme/policyTests/strangers"}}, last["forced"]); diff != "" {
 		t.Errorf("audit (-want +got):\n%s", diff)
 	}
-	// From then on each change is stopped until somebody says what is right.
-	s.acme.refuses(t, "AppService/UpdateApp", object{"app": object{"name": "tenants/acme/apps/api", "allow_semicolon": true}}, "failed_precondition", "POLICY_TEST_FAILED")
-	s.acme.must(t, "PolicyTestService/DeletePolicyTest", object{"name": "tenants/acme/policyTests/strangers"})
-	s.acme.must(t, "AppService/UpdateApp", object{"app": object{"name": "tenants/acme/apps/api", "allow_semicolon": true}})
+	// It stops nobody who has nothing to do with it, and whoever writes the test itself.
+	again := s.acme.must(t, "ConfigService/Apply", apply([]object{appWith("api", object{"tier": "prod"})}, nil))
+	if again.fields["policyTests"] != nil {
+		t.Errorf("what failed before is told as forced: %s", again.body)
+	}
+	s.acme.refuses(t, "ConfigService/Apply", apply([]object{with(test, object{"display_name": "x"})}, nil), "failed_precondition", "POLICY_TEST_FAILED")
+	dry = s.acme.must(t, "ConfigService/Apply", apply([]object{appWith("api", nil)}, object{"validate_only": true}))
+	if results, _ := dry.fields["policyTests"].([]any); len(results) != 1 || results[0].(object)["failedBefore"] != true {
+		t.Errorf("a dry run does not tell that it failed before: %s", dry.body)
+	}
+	s.acme.must(t, "ConfigService/Apply", apply([]object{rules("people")}, nil))
+	s.acme.refuses(t, "ConfigService/Apply", apply(open, nil), "failed_precondition", "POLICY_TEST_FAILED")
+	a := s.acme.refuses(t, "ConfigService/Apply", apply(open, object{"force_reason": " \n"}), "invalid_argument", "FIELD_INVALID")
+	if !slices.Contains(a.violated(), "force_reason") {
+		t.Errorf("a blank is a reason: %s", a.body)
+	}
 	last = s.acme.must(t, "AuditService/ListChanges", object{"parent": "tenants/acme", "page_size": 1}).fields["changes"].([]any)[0].(object)
 	if last["forced"] != nil {
 		t.Errorf("a change that needed no force was forced: %v", last)
+	}
+}
+
+// Every write runs all policy tests, so there is an end to how many there are.
+func TestTooManyPolicyTests(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	tests := []object{appWith("api", nil)}
+	for n := range policy.MaxTests + 1 {
+		tests = append(tests, typed("PolicyTest", fmt.Sprintf("policyTests/t%d", n), object{
+			"principal": object{"anonymous": true}, "request": object{"app": "api"}, "expect": object{"outcome": "OUTCOME_DENY"},
+		}))
+	}
+	a := s.acme.refuses(t, "ConfigService/Apply", apply(tests, nil), "invalid_argument", "FIELD_INVALID")
+	if !strings.Contains(a.text("message"), "at most 2000 policy tests") {
+		t.Errorf("the limit is not named: %s", a.body)
 	}
 }
 

@@ -9,8 +9,8 @@ import (
 	edgev1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/edge/v1"
 )
 
-// people is who is in which groups by address. Edges are told of it by person: who joins a group of 100,000 costs them
-// one small resource. And they are told only of groups that matter: those that a policy, a grant or an app names, and
+// people is who is in which groups by address. Edges are told of it by person: who joins a group, in a tenant of
+// 100,000 people, costs them one small resource. And they are told only of groups that matter: those that a policy, a grant or an app names, and
 // those nested in them.
 //
 // What a person's resource says follows from several rows and is none itself, so it has no revision of its own: that of

@@ -29,7 +29,12 @@ func lost(parent string, l *sallyportv1.ReachLoss) string {
 		}
 		return fmt.Sprintf("the guard-rail %s spares more: exemption %s, in %s", guardRail, short(l.GetExemptions()), apps)
 	case sallyportv1.ReachLoss_CAUSE_RULES:
-		return fmt.Sprintf("the guard-rail %s has no rule %s any more, for %s", guardRail, short(l.GetRules()), apps)
+		return fmt.Sprintf("the guard-rail %s is for less by its rules %s, in %s", guardRail, short(l.GetRules()), apps)
+	case sallyportv1.ReachLoss_CAUSE_OPERATIONS:
+		return fmt.Sprintf("requests to %s are other operations now, so that the rules %s of %s are not for them: such as %s",
+			apps, short(l.GetRules()), guardRail, printable(l.GetExample()))
+	case sallyportv1.ReachLoss_CAUSE_HOSTS:
+		return fmt.Sprintf("hosts such as %s are those of %s now, where the guard-rail %s is for less", printable(l.GetExample()), apps, guardRail)
 	}
 	why := map[sallyportv1.ReachLoss_Cause]string{
 		sallyportv1.ReachLoss_CAUSE_DELETED: "it is gone", sallyportv1.ReachLoss_CAUSE_SHADOW: "it is only reported",
@@ -46,7 +51,11 @@ func writeTests(w io.Writer, parent string, dryRun bool, tests []*sallyportv1.Po
 			passed++
 			continue
 		}
-		fmt.Fprintf(w, "! %s fails: %s\n", printable(strings.TrimPrefix(t.GetName(), parent+"/")), indented(t.GetExplanation()))
+		fails := "fails"
+		if t.GetFailedBefore() {
+			fails = "fails, as before"
+		}
+		fmt.Fprintf(w, "! %s %s: %s\n", printable(strings.TrimPrefix(t.GetName(), parent+"/")), fails, indented(t.GetExplanation()))
 	}
 	switch {
 	case len(tests) == 0:

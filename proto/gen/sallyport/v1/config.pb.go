@@ -40,8 +40,14 @@ const (
 	ReachLoss_CAUSE_LABELS ReachLoss_Cause = 4
 	// An exemption is new, or spares more.
 	ReachLoss_CAUSE_EXEMPTION ReachLoss_Cause = 5
-	// Rules of it are gone.
+	// Rules of it are gone, or are not surely for as much as they were: what a rule says now is compared with what it
+	// said, not who is in a group.
 	ReachLoss_CAUSE_RULES ReachLoss_Cause = 6
+	// Requests to apps are other operations than before, or operations of another access class, which rules of it do not
+	// deny, or require nothing of. This is told of any enforced policy.
+	ReachLoss_CAUSE_OPERATIONS ReachLoss_Cause = 7
+	// Hosts are other apps' than before, which it does not reach or where it spares more.
+	ReachLoss_CAUSE_HOSTS ReachLoss_Cause = 8
 )
 
 // Enum value maps for ReachLoss_Cause.
@@ -54,6 +60,8 @@ var (
 		4: "CAUSE_LABELS",
 		5: "CAUSE_EXEMPTION",
 		6: "CAUSE_RULES",
+		7: "CAUSE_OPERATIONS",
+		8: "CAUSE_HOSTS",
 	}
 	ReachLoss_Cause_value = map[string]int32{
 		"CAUSE_UNSPECIFIED": 0,
@@ -63,6 +71,8 @@ var (
 		"CAUSE_LABELS":      4,
 		"CAUSE_EXEMPTION":   5,
 		"CAUSE_RULES":       6,
+		"CAUSE_OPERATIONS":  7,
+		"CAUSE_HOSTS":       8,
 	}
 )
 
@@ -356,7 +366,7 @@ func (x *ApplyResponse) GetWarningCount() int32 {
 // Less of a guard-rail than before: apps, or principals, or rules that it bound and binds no more.
 type ReachLoss struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The guard-rail: `tenants/{tenant}/policies/{policy}`.
+	// The guard-rail, or policy: `tenants/{tenant}/policies/{policy}`.
 	Policy string `protobuf:"bytes,1,opt,name=policy,proto3" json:"policy,omitempty"`
 	// What made it less.
 	Cause ReachLoss_Cause `protobuf:"varint,2,opt,name=cause,proto3,enum=sallyport.v1.ReachLoss_Cause" json:"cause,omitempty"`
@@ -367,7 +377,10 @@ type ReachLoss struct {
 	// Ids of the exemptions.
 	Exemptions []string `protobuf:"bytes,5,rep,name=exemptions,proto3" json:"exemptions,omitempty"`
 	// Ids of the rules.
-	Rules         []string `protobuf:"bytes,6,rep,name=rules,proto3" json:"rules,omitempty"`
+	Rules []string `protobuf:"bytes,6,rep,name=rules,proto3" json:"rules,omitempty"`
+	// Of CAUSE_OPERATIONS and CAUSE_HOSTS: a request that they bound, such as `POST wiki.acme.example/admin/users`, or its
+	// host.
+	Example       string `protobuf:"bytes,7,opt,name=example,proto3" json:"example,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -442,6 +455,13 @@ func (x *ReachLoss) GetRules() []string {
 		return x.Rules
 	}
 	return nil
+}
+
+func (x *ReachLoss) GetExample() string {
+	if x != nil {
+		return x.Example
+	}
+	return ""
 }
 
 // One resource that a change touched.
@@ -663,7 +683,7 @@ const file_sallyport_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"lost_reach\x18\x04 \x03(\v2\x17.sallyport.v1.ReachLossR\tlostReach\x125\n" +
 	"\bwarnings\x18\x05 \x03(\v2\x19.sallyport.v1.LintFindingR\bwarnings\x12#\n" +
-	"\rwarning_count\x18\x06 \x01(\x05R\fwarningCount\"\xd1\x02\n" +
+	"\rwarning_count\x18\x06 \x01(\x05R\fwarningCount\"\x92\x03\n" +
 	"\tReachLoss\x12\x16\n" +
 	"\x06policy\x18\x01 \x01(\tR\x06policy\x123\n" +
 	"\x05cause\x18\x02 \x01(\x0e2\x1d.sallyport.v1.ReachLoss.CauseR\x05cause\x12\x12\n" +
@@ -672,7 +692,8 @@ const file_sallyport_v1_config_proto_rawDesc = "" +
 	"\n" +
 	"exemptions\x18\x05 \x03(\tR\n" +
 	"exemptions\x12\x14\n" +
-	"\x05rules\x18\x06 \x03(\tR\x05rules\"\x8f\x01\n" +
+	"\x05rules\x18\x06 \x03(\tR\x05rules\x12\x18\n" +
+	"\aexample\x18\a \x01(\tR\aexample\"\xb6\x01\n" +
 	"\x05Cause\x12\x15\n" +
 	"\x11CAUSE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rCAUSE_DELETED\x10\x01\x12\x10\n" +
@@ -680,7 +701,9 @@ const file_sallyport_v1_config_proto_rawDesc = "" +
 	"\x0eCAUSE_SELECTOR\x10\x03\x12\x10\n" +
 	"\fCAUSE_LABELS\x10\x04\x12\x13\n" +
 	"\x0fCAUSE_EXEMPTION\x10\x05\x12\x0f\n" +
-	"\vCAUSE_RULES\x10\x06\"\xa4\x02\n" +
+	"\vCAUSE_RULES\x10\x06\x12\x14\n" +
+	"\x10CAUSE_OPERATIONS\x10\a\x12\x0f\n" +
+	"\vCAUSE_HOSTS\x10\b\"\xa4\x02\n" +
 	"\x06Change\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x123\n" +
 	"\x06action\x18\x02 \x01(\x0e2\x1b.sallyport.v1.Change.ActionR\x06action\x12\x16\n" +

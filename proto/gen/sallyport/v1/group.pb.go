@@ -47,7 +47,7 @@ type Group struct {
 	ManagedBy string `protobuf:"bytes,9,opt,name=managed_by,json=managedBy,proto3" json:"managed_by,omitempty"`
 	// A name for people.
 	DisplayName string `protobuf:"bytes,10,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// Who is in it.
+	// Who is in it: at most 1,000. For more, nest groups, or name a group of the identity provider.
 	Members       []*GroupMember `protobuf:"bytes,20,rep,name=members,proto3" json:"members,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -579,8 +579,10 @@ type PolicyTestResult struct {
 	Rule string `protobuf:"bytes,6,opt,name=rule,proto3" json:"rule,omitempty"`
 	// The grant that decided, if one did.
 	Grant string `protobuf:"bytes,7,opt,name=grant,proto3" json:"grant,omitempty"`
-	// If it failed: what was expected, what came, and why, rule by rule.
-	Explanation   string `protobuf:"bytes,8,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// If it failed: what was expected and what came; for the first 20 of a run also why, rule by rule.
+	Explanation string `protobuf:"bytes,8,opt,name=explanation,proto3" json:"explanation,omitempty"`
+	// In the answer of Apply: it failed before the change, too, so it does not stop it.
+	FailedBefore  bool `protobuf:"varint,9,opt,name=failed_before,json=failedBefore,proto3" json:"failed_before,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -669,6 +671,13 @@ func (x *PolicyTestResult) GetExplanation() string {
 		return x.Explanation
 	}
 	return ""
+}
+
+func (x *PolicyTestResult) GetFailedBefore() bool {
+	if x != nil {
+		return x.FailedBefore
+	}
+	return false
 }
 
 // Request of GetPolicyTest.
@@ -1312,7 +1321,7 @@ const file_sallyport_v1_policy_test_proto_rawDesc = "" +
 	"\x06reason\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06reason\x12\x1f\n" +
 	"\x06policy\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?R\x06policy\x12\x1b\n" +
 	"\x04rule\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18?R\x04rule\x12\x1d\n" +
-	"\x05grant\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18?R\x05grant\"\xeb\x01\n" +
+	"\x05grant\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18?R\x05grant\"\x90\x02\n" +
 	"\x10PolicyTestResult\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06passed\x18\x02 \x01(\bR\x06passed\x12/\n" +
@@ -1321,7 +1330,8 @@ const file_sallyport_v1_policy_test_proto_rawDesc = "" +
 	"\x06policy\x18\x05 \x01(\tR\x06policy\x12\x12\n" +
 	"\x04rule\x18\x06 \x01(\tR\x04rule\x12\x14\n" +
 	"\x05grant\x18\a \x01(\tR\x05grant\x12 \n" +
-	"\vexplanation\x18\b \x01(\tR\vexplanation\"3\n" +
+	"\vexplanation\x18\b \x01(\tR\vexplanation\x12#\n" +
+	"\rfailed_before\x18\t \x01(\bR\ffailedBefore\"3\n" +
 	"\x14GetPolicyTestRequest\x12\x1b\n" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\"x\n" +
 	"\x16ListPolicyTestsRequest\x12\x16\n" +
