@@ -100,7 +100,7 @@ var laws = []law{
 		tests: true,
 	},
 	{
-		in:    []string{"edge/route", "edge/facts", "edge/header", "edge/policy/incremental", "edge/policy/problem", "edge/policy/truth", "edge/policy/zone"},
+		in:    []string{"edge/route", "edge/facts", "edge/header", "edge/policy/country", "edge/policy/incremental", "edge/policy/problem", "edge/policy/truth", "edge/policy/zone"},
 		never: []string{"./..."},
 		why:   "the pure leaves of the pipeline import nothing of ours",
 		tests: true,
@@ -115,7 +115,7 @@ var laws = []law{
 		in:    []string{"edge/policy/clause"},
 		never: []string{"./..."},
 		but: []string{
-			"./edge/policy/expression", "./edge/policy/problem", "./edge/policy/truth", "./edge/policy/who", "./edge/policy/window",
+			"./edge/policy/country", "./edge/policy/expression", "./edge/policy/problem", "./edge/policy/truth", "./edge/policy/who", "./edge/policy/window",
 		},
 		why:   "a clause knows nothing of the rule that it is part of, and is true or not wherever it stands",
 		tests: true,
@@ -130,7 +130,7 @@ var laws = []law{
 	{
 		in:    []string{"edge/policy/expression", "edge/policy/window"},
 		never: []string{"./..."},
-		but:   []string{"./edge/policy/truth", "./edge/policy/zone"},
+		but:   []string{"./edge/policy/country", "./edge/policy/truth", "./edge/policy/zone"},
 		why:   "the two languages that conditions are written in; both read the same time zones",
 		tests: true,
 	},
@@ -147,7 +147,7 @@ var laws = []law{
 	},
 	{
 		in: []string{
-			"edge/route", "edge/policy", "edge/policy/clause", "edge/policy/expression", "edge/policy/incremental", "edge/policy/problem",
+			"edge/route", "edge/policy", "edge/policy/clause", "edge/policy/country", "edge/policy/expression", "edge/policy/incremental", "edge/policy/problem",
 			"edge/policy/truth", "edge/policy/who", "edge/policy/window", "edge/policy/zone",
 		},
 		never: []string{"net", "net/http/...", "os/...", "database/...", "log/slog", "time.Now", "time.LoadLocation", "time.Local"},

@@ -3,6 +3,7 @@ package clause
 import (
 	"slices"
 
+	iso "github.com/sallyport-iap/sallyport/edge/policy/country"
 	"github.com/sallyport-iap/sallyport/edge/policy/problem"
 	"github.com/sallyport-iap/sallyport/edge/policy/truth"
 )
@@ -41,7 +42,6 @@ func (*country) Seen(f *Facts) string {
 	return "the country " + f.Country
 }
 
-// countries accepts every pair of letters: which are countries changes.
 func (c *Compiler) countries(list []string, at problem.Path) Clause {
 	const field = "conditions.countries"
 	if !c.Problems.Length(at, field, list, maxCountries) || len(list) == 0 {
@@ -52,15 +52,13 @@ func (c *Compiler) countries(list []string, at problem.Path) Clause {
 		switch {
 		case code == UnknownCountry:
 			compiled.unknown = true
-		case len(code) == 2 && isUpper(code[0]) && isUpper(code[1]):
+		case iso.Known(code):
 			compiled.codes = append(compiled.codes, code)
 		default:
-			c.Problems.Add(at, problem.Item(field, i), problem.Invalid,
-				`%s is not a country; write two capital letters such as DE, or "unknown"`, problem.Quote(code))
+			c.Problems.Suggest(at, problem.Item(field, i), iso.Meant(code),
+				`%s is not a country; write the code of ISO 3166-1 in two capital letters, such as DE, or "unknown"`, problem.Quote(code))
 		}
 	}
 	slices.Sort(compiled.codes)
 	return compiled
 }
-
-func isUpper(b byte) bool { return 'A' <= b && b <= 'Z' }

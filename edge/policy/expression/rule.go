@@ -10,6 +10,7 @@ import (
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 
+	"github.com/sallyport-iap/sallyport/edge/policy/country"
 	"github.com/sallyport-iap/sallyport/edge/policy/zone"
 )
 
@@ -172,10 +173,12 @@ func (r *rules) compared(fact, with ast.Expr) {
 		}
 		hint = didYouMean(strings.ToUpper(text))
 	case SourceCountry:
-		if len(text) == 2 && text == strings.ToUpper(text) {
+		if country.Known(text) {
 			return
 		}
-		hint = "countries are two capitals, such as DE"
+		if hint = didYouMean(country.Meant(text)); hint == "" {
+			hint = "countries are codes of ISO 3166-1, such as DE"
+		}
 	case SourceIP:
 		a, err := netip.ParseAddr(text)
 		switch {

@@ -14,7 +14,7 @@ var someClauses = []string{
 	`request.method == "GET"`, `request.host == "app.test"`, `request.path.startsWith("/admin")`, `request.operation == "read"`,
 	`request.path.size() < 4`, `request.operation.startsWith("inv.")`,
 	`source.ip == "10.0.0.1"`, `inCIDR(source.ip, "10.0.0.0/8")`, `inCIDR(source.ip, "2001:db8::/32")`, `source.country == "DE"`, `source.country != "FR"`,
-	`source.country in ["DE", "XX"]`,
+	`source.country in ["DE", "US"]`,
 	`device.managed`, `device.compliant == false`, `"disk" in device.posture`, `device.reported_at < timestamp("2026-11-23T12:00:00Z")`,
 	`now > timestamp("2026-11-23T13:00:00Z")`, `now.getHours("Europe/Berlin") < 14`, `now - session.auth_time < duration("1h")`, `true`,
 	`request.path.size() * 9223372036854775807 > 0`,
