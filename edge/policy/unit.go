@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/sallyport-iap/sallyport/edge/policy/clause"
-	"github.com/sallyport-iap/sallyport/edge/policy/expression"
 	"github.com/sallyport-iap/sallyport/edge/policy/problem"
 )
 
@@ -145,7 +144,7 @@ func (c *compiler) affordable(u *unit) bool {
 		}
 		if r.Expression != "" {
 			u.usage.expressions++
-			u.usage.expressionBytes += min(len(r.Expression), expression.MaxSource)
+			u.usage.expressionBytes += min(len(r.Expression), clause.MaxExpression)
 		}
 	}
 	return c.spend(&u.usage, u.at())

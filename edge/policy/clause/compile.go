@@ -12,11 +12,12 @@ import (
 
 // Limits of a rule, beside those of expressions.
 const (
-	MaxNetworks  = 10_000
-	MaxWindows   = window.Max
-	maxCountries = 300
-	maxValues    = 256 // of any other list
-	maxName      = 320 // bytes
+	MaxNetworks   = 10_000
+	MaxWindows    = window.Max
+	MaxExpression = expression.MaxSource // bytes
+	maxCountries  = 300
+	maxValues     = 256 // of any other list
+	maxName       = 320 // bytes
 )
 
 // Conditions must all hold. Nil means that there is no such condition; empty
