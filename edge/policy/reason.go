@@ -127,7 +127,7 @@ var reasons = [...]entry{
 	{DenyNoOperation, Info{403, "This app has no such page or action.", "Check the address. In a program, check the method as well."}},
 	{DenyNoPolicy, Info{403, "Nobody has been given access to this app yet.", "Ask the owner of the app for access."}},
 	{DenyAppDisabled, Info{403, "This app is switched off.", "Ask the owner of the app when it will be back."}},
-	{DenyAppClosed, Info{403, "This app is closed: one of its rules is too new for this server.", owner}},
+	{DenyAppClosed, Info{403, "This app is closed until its access rules are put right.", owner}},
 
 	{RequireNetwork, Info{403, "This is not allowed from your network.", "Use a network that is allowed, such as the office or the VPN."}},
 	{RequireCountry, Info{403, "This is not allowed from the country you are in.", ask}},
