@@ -80,7 +80,7 @@ func (b *bank) obedient(name string) func(url.Values) map[string]any {
 		if asked.Has("max_age") || asked.Get("prompt") == "login" {
 			signedIn = b.now()
 		}
-		claims := map[string]any{"sub": name, "email": name + "@acme.test", "email_verified": true, "auth_time": signedIn.Unix(), "amr": []string{"pwd"}}
+		claims := map[string]any{"sub": name, "email": name + "@acme.test", "email_verified": true, "auth_time": signedIn.Unix(), "amr": []string{"pwd"}, "groups": []string{}}
 		if classes := strings.Fields(asked.Get("acr_values")); len(classes) > 0 {
 			claims["acr"] = classes[0]
 		}

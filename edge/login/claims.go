@@ -153,7 +153,9 @@ func methods(c claims) ([]string, error) {
 }
 
 // groups reads a list of names, or one name. Too many, or too long ones, are kept as far as they go, and the rest is
-// unknown; so it is where the provider only says where to ask (distributed claims, Core §5.6.2).
+// unknown; so it is where the provider only says where to ask (distributed claims, Core §5.6.2). A provider that is to say,
+// and says nothing, does not say that there are none: an empty list does. Else whoever signs in without the scope that brings
+// the claim would escape what is refused to a group.
 func groups(c claims, name string) (list []string, complete bool, err error) {
 	if name == "" {
 		return nil, true, nil
@@ -166,7 +168,7 @@ func groups(c claims, name string) (list []string, complete bool, err error) {
 	var values []any
 	switch v := c[name].(type) {
 	case nil:
-		return nil, true, nil
+		return nil, false, nil
 	case string:
 		values = []any{v}
 	case []any:

@@ -3,6 +3,7 @@ package login
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -81,4 +82,26 @@ func FuzzKeys(f *testing.F) {
 			suits(&k, "RS256") // must not panic, whatever the key
 		}
 	})
+}
+
+// A provider that says that there are no groups says it with a list; whatever it leaves out is unknown, or who signs in
+// without the scope that brings the claim escapes what is refused to a group.
+func TestGroupsThatAreNotSaid(t *testing.T) {
+	t.Parallel()
+	for body, complete := range map[string]bool{
+		`{"groups": ["a"]}`: true, `{"groups": []}`: true, `{"groups": "a"}`: true,
+		`{}`: false, `{"groups": null}`: false, `{"Groups": []}`: false,
+		`{"_claim_names": {"groups": "src"}}`: false, `{"groups": ["` + strings.Repeat("x", maxGroupName+1) + `"]}`: false,
+	} {
+		c, err := parseClaims([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, got, err := groups(c, "groups"); got != complete || err != nil {
+			t.Errorf("%s: all of them are known: %v, %v", body, got, err)
+		}
+		if _, got, _ := groups(c, ""); !got {
+			t.Errorf("%s: without a claim for groups, some are unknown", body)
+		}
+	}
 }

@@ -14,7 +14,10 @@
 // is missing: a group that the session's claims do not cover, a source address
 // that nobody could tell, an e-mail address that its provider did not vouch for.
 // It is not a polite "false": what is unknown must never let anybody in, neither
-// by granting nor by switching off a refusal.
+// by granting nor by switching off a refusal. So what a provider leaves out is
+// unknown, too: an address that it does not release, a groups claim that it is
+// to send and does not (an empty one says that there are none). A rule that goes
+// by what is left out refuses then, and grants nothing.
 //
 //	rule      counts if its clause is    so unknown
 //	ALLOW     true                       does not grant

@@ -18,10 +18,13 @@ func (c *compiler) principals(list []string, at problem.Path) []who.Atom {
 	if !c.problems.Length(at, field, list, maxPrincipals) {
 		return nil
 	}
-	atoms := make([]who.Atom, 0, len(list))
+	atoms := make([]who.Atom, 0, len(list)+1)
 	for i, text := range list {
 		if a, ok := c.principal(text, at, field, i); ok {
 			atoms = append(atoms, a)
+		}
+		if strings.HasPrefix(text, "user:") || strings.HasPrefix(text, "domain:") {
+			atoms = append(atoms, who.ByAddress)
 		}
 	}
 	slices.Sort(atoms)

@@ -51,10 +51,10 @@ func (r *expressionFacts) Text(field expression.Field) (string, bool) {
 		return id.Subject, id.Subject != "" || id.Kind == who.Anonymous
 	case expression.PrincipalEmail:
 		email, _ := r.who.Address()
-		return email, !person || email != "" || id.Email == ""
+		return email, !person || email != ""
 	case expression.PrincipalDomain:
 		_, domain := r.who.Address()
-		return domain, !person || domain != "" || id.Email == ""
+		return domain, !person || domain != ""
 	case expression.PrincipalIDP:
 		return id.IDP, !person || id.IDP != ""
 	case expression.PrincipalServiceAccount:

@@ -137,7 +137,7 @@ func (d Dice) device() *Device {
 // country "unknown" (country is false).
 func (d Dice) Forget(q Request, country bool) Request {
 	who := &q.Who
-	switch d(13) {
+	switch d(15) {
 	case 0:
 		q.SourceIP = netip.Addr{}
 	case 1:
@@ -166,6 +166,10 @@ func (d Dice) Forget(q Request, country bool) Request {
 		who.AMR = nil
 	case 11:
 		who.IDP = ""
+	case 12:
+		who.Email = ""
+	case 13:
+		who.Groups, who.GroupsAbsent, who.GroupsComplete = nil, nil, false
 	default:
 		q.Method, q.Host, q.Path = "", "", ""
 	}

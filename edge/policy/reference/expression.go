@@ -83,7 +83,7 @@ func (j judge) facts() map[string]any {
 		facts["principal.kind"] = "anonymous"
 	}
 	set(who.Subject != "" || who.Kind == policytest.Anonymous, "principal.id", who.Subject)
-	vouchedFor := !person || email == "" || isVouchedFor(&who)
+	vouchedFor := !person || isVouchedFor(&who)
 	set(vouchedFor, "principal.email", email)
 	set(vouchedFor, "principal.domain", domain)
 	set(!person || who.IDP != "", "principal.idp", who.IDP)

@@ -22,7 +22,7 @@ func (j judge) is(principal string) Verdict {
 	who := j.q.Who
 	person, machine, email := who.Kind == policytest.Person, who.Kind == policytest.Machine, folded(who.Email)
 	kind, name, _ := strings.Cut(principal, ":")
-	vouchedFor := isVouchedFor(&who)
+	vouchedFor, told := isVouchedFor(&who), !person || email != ""
 	switch kind {
 	case "anyone":
 		return Yes
@@ -39,9 +39,9 @@ func (j judge) is(principal string) Verdict {
 	case "group":
 		return j.inGroup(name)
 	case "user":
-		return min(verdict(true, person && email == folded(name)), verdict(vouchedFor, true))
+		return min(verdict(told, person && email == folded(name)), verdict(vouchedFor, true))
 	case "domain":
-		return min(verdict(true, person && strings.HasSuffix(email, "@"+folded(name))), verdict(vouchedFor, true))
+		return min(verdict(told, person && strings.HasSuffix(email, "@"+folded(name))), verdict(vouchedFor, true))
 	}
 	return No
 }

@@ -11,6 +11,9 @@ const (
 	Authenticated
 	People
 	ServiceAccounts
+	// ByAddress goes along with each user and domain that a rule names: who has
+	// no address that is known may be any of them.
+	ByAddress
 	firstNamed
 )
 

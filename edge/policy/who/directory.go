@@ -14,6 +14,7 @@ type Directory struct {
 	atoms       incremental.Table[Atom] // of all terms that were ever named, and of all groups
 	groups      *groups
 	memberships incremental.Table[*Membership] // by canonical e-mail address
+	populated   incremental.Table[int]         // by group id: how many memberships name it
 	doubtful    []Atom                         // groups that anybody may be in
 	uncertain   []*Membership                  // memberships that have a problem
 	providers   map[string]bool
@@ -22,7 +23,10 @@ type Directory struct {
 
 // NewDirectory returns one that knows nobody.
 func NewDirectory() *Directory {
-	return &Directory{atoms: incremental.NewTable[Atom](), groups: &groups{}, memberships: incremental.NewTable[*Membership]()}
+	return &Directory{
+		atoms: incremental.NewTable[Atom](), groups: &groups{}, memberships: incremental.NewTable[*Membership](),
+		populated: incremental.NewTable[int](),
+	}
 }
 
 // Size is how many atoms there are, in use or not.

@@ -16,6 +16,10 @@
 // was written in a way that is not understood. An anonymous principal is not
 // unknown. Its identity is known and empty: it is "anyone" and nothing else.
 //
+// A person whose address the provider does not say has one nevertheless: every
+// rule that goes by address may mean them. Were they known to have none, whoever
+// keeps their address from us would escape what is refused to it.
+//
 // A person whose e-mail address is not verified by a provider that owns its
 // domain surely has no address. A rule that names that very address may mean
 // them or not.

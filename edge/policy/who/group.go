@@ -35,6 +35,7 @@ type groups struct {
 	direct  map[Term][]Atom     // groups that have the term as a member
 	parents map[Atom][]Atom     // groups that have the group as a member
 	claims  map[string][]string // by provider: the claim values that groups have as members
+	users   []Atom              // groups that have somebody as a member by address
 	broken  []Atom              // groups that are not understood: who is not surely in one is perhaps in it
 }
 
@@ -102,6 +103,9 @@ func (d *Draft) member(group Atom, m *Member, at problem.Path) {
 	case m.User != "":
 		if email, ok := CanonicalEmail(m.User); ok {
 			add(User(email))
+			if k := len(g.users); k == 0 || g.users[k-1] != group {
+				g.users = append(g.users, group)
+			}
 		} else {
 			d.problems.Add(at, "user", problem.Invalid, NotEmail, problem.Quote(m.User))
 		}

@@ -30,6 +30,7 @@ func (d *Draft) Memberships(delta *incremental.Delta[Membership]) {
 		return
 	}
 	table := d.memberships.Edit()
+	d.populate(delta)
 	for _, m := range delta.Gone {
 		d.problems.Forget(problem.Place{Kind: problem.Membership, ID: m.User})
 		table.Remove(m.Key())
@@ -57,6 +58,32 @@ func (d *Draft) Memberships(delta *incremental.Delta[Membership]) {
 		table.Set(m.Key(), &Membership{User: m.User, Groups: slices.Concat(first.Groups, m.Groups)})
 	}
 	d.memberships = table.Table
+}
+
+// populate counts the memberships of groups.
+func (d *Draft) populate(delta *incremental.Delta[Membership]) {
+	counts := map[string]int{}
+	for _, m := range delta.Gone {
+		for _, id := range m.Groups {
+			counts[id]--
+		}
+	}
+	for _, m := range slices.Concat(delta.Come, delta.Twice) {
+		for _, id := range m.Groups {
+			counts[id]++
+		}
+	}
+	table := d.populated.Edit()
+	for id, n := range counts {
+		before, _ := table.Get(id)
+		switch {
+		case before+n == 0:
+			table.Remove(id)
+		case n != 0:
+			table.Set(id, before+n)
+		}
+	}
+	d.populated = table.Table
 }
 
 // membership adds what is wrong. Whose address is not understood may be anybody:

@@ -90,7 +90,7 @@ func (p *Principal) String() string {
 	case p.identity.Kind == Machine:
 		return "the service account " + p.identity.ServiceAccount
 	case p.identity.Email == "":
-		return "a person without an address"
+		return "a person of unknown address"
 	case p.email == "":
 		return p.identity.Email + " (an address that nobody vouches for)"
 	default:

@@ -42,6 +42,9 @@ type resolver struct {
 }
 
 func (r *resolver) person(id *Identity) {
+	if id.Email == "" {
+		r.anybody()
+	}
 	email, domain, ok := id.address()
 	if at := strings.LastIndexByte(id.Email, '@'); !ok && at >= 0 {
 		// No rule can name it. But a provider that takes it for an address of a
@@ -96,6 +99,17 @@ func (r *resolver) learn(t Term, known truth.Value) {
 	}
 	for _, g := range r.groups.direct[t] {
 		r.join(g, known)
+	}
+}
+
+// anybody notes all that goes by address.
+func (r *resolver) anybody() {
+	r.note(ByAddress, truth.Unknown)
+	for _, g := range r.groups.users {
+		r.join(g, truth.Unknown)
+	}
+	for id := range r.populated.All {
+		r.learn(groupTerm(id), truth.Unknown)
 	}
 }
 
