@@ -118,7 +118,10 @@ func Identity(p *Principal, authTime time.Time, f *Facts) engine.Identity {
 	}
 	id.EmailVerified, id.EmailDomainOwned = f.EmailVerified, f.EmailDomainOwned
 	id.Groups, id.ACR, id.AMR = f.ClaimGroups, f.ACR, f.AMR
-	if f.AMRKnown && id.AMR == nil {
+	switch {
+	case f.Incomplete:
+		id.AMR = nil // some may be missing: unknown
+	case f.AMRKnown && id.AMR == nil:
 		id.AMR = []string{}
 	}
 	if a := f.Asked; a != nil {

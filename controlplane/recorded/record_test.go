@@ -1,32 +1,31 @@
-package recorded
+package recorded_test
 
 import (
 	"testing"
 
-	engine "github.com/sallyport-iap/sallyport/edge/policy"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sallyport-iap/sallyport/controlplane/recorded"
 )
 
-// What an edge cut is unknown, and not what is left of it.
+// What the edge cut from a record is unknown: a DENY of it must not come to nothing.
 func TestWhatWasCutIsUnknown(t *testing.T) {
 	t.Parallel()
-	for event, want := range map[string]string{
-		`{"request": {"path": "/a"}, "decision": {"facts": {}}}`:                                                                 "/a",
-		`{"request": {"path": "/a"}, "decision": {"facts": {"incomplete": true}}}`:                                               "/a",
-		`{"request": {"path": "/a…sha256:0123456789abcdef01234567"}, "decision": {"facts": {"incomplete": true}}}`:               "",
-		`{"request": {"path": "/a…sha256:0123456789abcdef01234567"}, "decision": {"facts": {}}}`:                                 "/a…sha256:0123456789abcdef01234567",
-		`{"request": {"path": "/a"}, "decision": {"facts": {"path": "/b…sha256:0123456789abcdef01234567", "incomplete": true}}}`: "",
+	const event = `{"principal":{"kind":"user","identity_provider":"corp"},"decision":{"facts":{"claim_groups":["a"],"claim_groups_unknown":["c"],"amr":["pwd"],"amr_known":true`
+	for end, want := range map[string]struct{ absent, methods []string }{
+		`}}}`:                   {[]string{"b"}, []string{"pwd"}},
+		`,"incomplete":true}}}`: {},
 	} {
-		r, err := Read([]byte(event))
+		r, err := recorded.Read([]byte(event + end))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := r.Ask().Path; got != want {
-			t.Errorf("%s: asked for %q", event, got)
+		id := r.Identity([]string{"a", "b", "c"})
+		if diff := cmp.Diff(want.absent, id.GroupsAbsent); diff != "" {
+			t.Errorf("%s: surely absent (-want +got):\n%s", end, diff)
 		}
-		r.Principal.Kind = "user"
-		id := r.Identity([]string{"admins"})
-		if id.Kind != engine.Person || (len(id.GroupsAbsent) > 0) == r.Decision.Facts.Incomplete {
-			t.Errorf("%s: surely without %q", event, id.GroupsAbsent)
+		if diff := cmp.Diff(want.methods, id.AMR); diff != "" || !cmp.Equal(id.Groups, []string{"a"}) {
+			t.Errorf("%s: methods (-want +got):\n%s", end, diff)
 		}
 	}
 }
