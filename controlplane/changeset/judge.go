@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
-	"github.com/sallyport-iap/sallyport/controlplane/lint"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
 )
 
@@ -60,9 +59,6 @@ func (r *run) judge() error {
 		if _, written := places[policy.Key{Kind: controlplane.KindPolicyTest, ID: t.Test}]; !written && !t.Passed {
 			r.tests[i].FailedBefore = r.before.Fails(t.Test)
 		}
-	}
-	if r.set.ValidateOnly && r.now != nil {
-		r.warnings = lint.New(r.before, after, r.now())
 	}
 	return r.heed()
 }

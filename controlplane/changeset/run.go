@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
-	"github.com/sallyport-iap/sallyport/controlplane/lint"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
@@ -23,7 +21,6 @@ type run struct {
 	outside   outside
 	sites     *sites
 	checkPool func(*controlplane.EdgePool, func(string) (bool, error)) ([]controlplane.Violation, error)
-	now       func() time.Time // nil: nobody is told what can hardly be meant
 
 	current    map[key]*controlplane.Resource
 	ids        map[controlplane.Kind][]string // of what was misspelt, see nearest
@@ -34,7 +31,6 @@ type run struct {
 	after      *policy.Site // what it becomes; nil until it is judged
 	tests      []policy.TestResult
 	lost       []policy.ReachLoss
-	warnings   []lint.Finding
 }
 
 type key struct {
@@ -290,7 +286,7 @@ func (r *run) tell(c *change) (Change, error) {
 }
 
 func (r *run) finish() (*Result, error) {
-	result := &Result{Resources: r.resources, Revision: r.tx.Committed(controlplane.Config), Tests: r.tests, Lost: r.lost, Warnings: r.warnings}
+	result := &Result{Resources: r.resources, Revision: r.tx.Committed(controlplane.Config), Tests: r.tests, Lost: r.lost}
 	for _, c := range r.changes {
 		told, err := r.tell(c)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	"github.com/sallyport-iap/sallyport/controlplane/lint"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 	"github.com/sallyport-iap/sallyport/controlplane/turn"
 )
@@ -18,7 +19,8 @@ type Config struct {
 	DB *store.DB
 	// CheckPool says what is wrong with an edge pool, given a way to ask whether a tenant exists.
 	CheckPool func(pool *controlplane.EdgePool, tenantExists func(id string) (bool, error)) ([]controlplane.Violation, error)
-	// Now says as of when a policy is linted. Nothing that is written depends on it.
+	// Now says as of when a policy is linted; nil: nobody is told what can hardly be meant. Nothing that is written
+	// depends on it.
 	Now func() time.Time
 }
 
@@ -66,8 +68,9 @@ func (s *Service) apply(ctx context.Context, caller *controlplane.Caller, set *S
 		return nil, err
 	}
 	var result *Result
+	var r *run
 	err = transact(func(tx *store.TenantTx) error {
-		r := s.run(tx, caller, set)
+		r = s.run(tx, caller, set)
 		r.outside = outside
 		var err error
 		result, err = r.all()
@@ -76,7 +79,20 @@ func (s *Service) apply(ctx context.Context, caller *controlplane.Caller, set *S
 	if err != nil {
 		return nil, placeHost(err, set, result)
 	}
-	return result, nil
+	if set.ValidateOnly && s.now != nil && r.after != nil {
+		result.Warnings, err = s.lint(ctx, set.Scope.UID, r)
+	}
+	return result, err
+}
+
+// lint finds what a set brings that can hardly be meant. It comes after the transaction, so that no writer waits for it.
+func (s *Service) lint(ctx context.Context, tenant controlplane.UID, r *run) ([]lint.Finding, error) {
+	give, err := s.previews.Take(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	defer give()
+	return lint.New(ctx, r.before, r.after, s.now())
 }
 
 // Replay returns the answer that a set of the same request id got, if there was one, in a scope that it made itself.
@@ -110,7 +126,7 @@ func (s *Service) PutIn(tx *store.TenantTx, caller *controlplane.Caller, resourc
 
 func (s *Service) run(tx *store.TenantTx, caller *controlplane.Caller, set *Set) *run {
 	return &run{
-		tx: tx, caller: caller, set: set, sites: s.sites, checkPool: s.checkPool, now: s.now,
+		tx: tx, caller: caller, set: set, sites: s.sites, checkPool: s.checkPool,
 		current: map[key]*controlplane.Resource{}, ids: map[controlplane.Kind][]string{},
 	}
 }

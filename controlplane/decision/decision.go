@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
+	"github.com/sallyport-iap/sallyport/controlplane/turn"
 )
 
 // Config is what [New] needs.
@@ -20,11 +21,27 @@ type Config struct {
 	Now     func() time.Time
 }
 
+// What is done at a time, of one process and of one tenant. To lint has a core for a second; to explain what was decided
+// compiles a whole policy that nobody keeps.
+const (
+	maxLints      = 2
+	maxExplains   = 4
+	maxTenantsOwn = 1
+)
+
 // Service answers questions about decisions.
-type Service struct{ Config }
+type Service struct {
+	Config
+	lints, explains *turn.Turns
+}
 
 // New makes a Service.
-func New(config Config) *Service { return &Service{config} }
+func New(config Config) *Service {
+	return &Service{
+		Config: config, lints: turn.New(turn.Config{What: "lints", All: maxLints, Each: maxTenantsOwn}),
+		explains: turn.New(turn.Config{What: "explanations of what was decided", All: maxExplains, Each: maxTenantsOwn}),
+	}
+}
 
 // site is the tenant as it is, or as it would be with a draft; nil is none.
 func (s *Service) site(ctx context.Context, caller *controlplane.Caller, scope controlplane.Scope, draft *changeset.Set) (site *policy.Site, revision controlplane.Revision, err error) {

@@ -14,5 +14,11 @@ func (s *Service) Lint(ctx context.Context, caller *controlplane.Caller, scope c
 	if err != nil {
 		return nil, revision, err
 	}
-	return lint.Check(site, s.Now()), revision, nil
+	give, err := s.lints.Take(ctx, scope.UID)
+	if err != nil {
+		return nil, revision, err
+	}
+	defer give()
+	found, err := lint.Check(ctx, site, s.Now())
+	return found, revision, err
 }

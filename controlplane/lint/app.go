@@ -3,7 +3,6 @@ package lint
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	engine "github.com/sallyport-iap/sallyport/edge/policy"
@@ -26,21 +25,26 @@ func (r *placed) name() string { return r.policy.ID + "/" + r.ID }
 func (l *linter) app(app *engine.App) {
 	var rules []*placed
 	for _, p := range slices.Concat(l.named[app.ID], l.rails) {
-		if p.Mode == engine.Shadow || !reaches(p, app) {
+		if !l.spend(1 + len(p.Selector)) {
+			return
+		}
+		if p.Mode == engine.Shadow || !p.Reaches(app) {
 			continue
 		}
 		for i := range p.Rules {
 			r := &placed{Rule: &p.Rules[i], policy: p, at: fmt.Sprintf("rules[%d]", i), picks: map[string]bool{}}
-			for _, op := range operations(app) {
-				if l.picks(r.Rule, op) {
+			if !l.spend(len(app.Operations) * l.size(r.Rule)) {
+				return
+			}
+			for _, op := range app.Operations {
+				if l.site.Program.Picks(r.Rule, op) {
 					r.picks[op.ID] = true
 				}
 			}
 			rules = append(rules, r)
 		}
 	}
-	granted := slices.ContainsFunc(l.source.Grants, func(g *engine.Grant) bool { return g.App == app.ID })
-	if len(rules) == 0 && !granted {
+	if _, granted := l.granted[app.ID]; len(rules) == 0 && !granted {
 		l.add(Finding{Warning, "app-without-policy", controlplane.KindApp, app.ID, "", "no enforced policy reaches it, so every request is denied", "Write a policy for it, or disable it."})
 	} else {
 		l.allowed(app, rules)
@@ -51,23 +55,18 @@ func (l *linter) app(app *engine.App) {
 	l.paths(app.ID)
 }
 
-// operations of an app that declares none are two.
-func operations(app *engine.App) []engine.Operation {
-	if len(app.Operations) > 0 {
-		return app.Operations
-	}
-	return []engine.Operation{{ID: "read", Access: engine.Read}, {ID: "write", Access: engine.Write}}
-}
-
 // allowed finds operations that no rule allows.
 func (l *linter) allowed(app *engine.App, rules []*placed) {
-	for i, op := range operations(app) {
-		granted := slices.ContainsFunc(l.source.Grants, func(g *engine.Grant) bool { return g.App == app.ID && g.NotAfter.After(l.now) })
-		if granted || slices.ContainsFunc(rules, func(r *placed) bool { return r.Effect == engine.AllowEffect && r.picks[op.ID] }) {
+	found, _ := l.site.App(app.ID)
+	for i, op := range app.Operations {
+		if !l.spend(len(rules)) {
+			return
+		}
+		if l.granted[app.ID] || slices.ContainsFunc(rules, func(r *placed) bool { return r.Effect == engine.AllowEffect && r.picks[op.ID] }) {
 			continue
 		}
 		field := "operations"
-		if len(app.Operations) > 0 {
+		if len(found.Spec.Operations) > 0 {
 			field = fmt.Sprintf("operations[%d]", i)
 		}
 		l.add(Finding{Warning, "operation-not-allowed", controlplane.KindApp, app.ID, field, fmt.Sprintf("no rule allows the operation %q to anybody", op.ID), "Allow it to somebody, or remove it."})
@@ -81,8 +80,15 @@ func (l *linter) compare(app *engine.App, rules []*placed) {
 			continue
 		}
 		for _, o := range rules {
-			if o == r || !wider(o.picks, r.picks) {
+			if !l.spend(1 + len(r.picks)) {
+				return
+			}
+			// Whom a guard-rail exempts, it neither denies nor asks for anything.
+			if o == r || len(o.policy.Exemptions) > 0 || !wider(o.picks, r.picks) {
 				continue
+			}
+			if !l.spend(len(o.Principals)*len(r.Principals) + tryNetwork*len(o.Conditions.SourceCIDRs)*len(r.Conditions.SourceCIDRs)) {
+				return
 			}
 			finding := Finding{Severity: Warning, Kind: controlplane.KindPolicy, ID: r.policy.ID, Field: r.at}
 			all := covers(o.Principals, r.Principals) && bare(o.Rule)
@@ -124,32 +130,18 @@ func sameScope(a, b *placed) bool {
 	return wider(b.picks, a.picks) && covers(b.Principals, a.Principals)
 }
 
-func (l *linter) picks(r *engine.Rule, op engine.Operation) bool {
-	if slices.ContainsFunc(r.Operations, func(name string) bool { return matches(name, op.ID) }) {
-		return true
+// size is how many names a rule compares an operation with.
+func (l *linter) size(r *engine.Rule) int {
+	size := 1 + len(r.Operations)
+	for _, id := range r.Roles {
+		size += 1 + l.roles[id]
 	}
-	return slices.ContainsFunc(r.Roles, func(id string) bool {
-		switch id {
-		case "viewer":
-			return op.Access == engine.Read
-		case "user":
-			return op.Access != engine.Admin
-		case "admin":
-			return true
-		}
-		i := slices.IndexFunc(l.source.Roles, func(r *engine.Role) bool { return r.ID == id })
-		return i >= 0 && (slices.Contains(l.source.Roles[i].Access, op.Access) ||
-			slices.ContainsFunc(l.source.Roles[i].Operations, func(name string) bool { return matches(name, op.ID) }))
-	})
+	return size
 }
 
-func matches(name, operation string) bool {
-	if prefix, ok := strings.CutSuffix(name, "*"); ok {
-		return strings.HasPrefix(operation, prefix)
+func (l *linter) picksAny(r *engine.Rule, app *engine.App) bool {
+	if !l.spend(len(app.Operations)) {
+		return true // nothing is said of what was not looked at
 	}
-	return name == operation
-}
-
-func picksAny(name string, app *engine.App) bool {
-	return slices.ContainsFunc(operations(app), func(op engine.Operation) bool { return matches(name, op.ID) })
+	return slices.ContainsFunc(app.Operations, func(op engine.Operation) bool { return l.site.Program.Picks(r, op) })
 }

@@ -5,6 +5,7 @@ package lint
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -34,10 +35,21 @@ type Finding struct {
 	Advice   string
 }
 
-// Check looks at a tenant as it is at an instant. Findings are ordered by kind, id and field.
-func Check(site *policy.Site, now time.Time) []Finding {
-	l := &linter{site: site, source: site.Source, now: now, named: map[string][]*engine.Policy{}}
+// Check looks at a tenant as it is at an instant. Findings are ordered by severity, warnings first, then by kind, id and
+// field. The error is the context's.
+func Check(ctx context.Context, site *policy.Site, now time.Time) ([]Finding, error) {
+	l := &linter{
+		budget: budget{ctx: ctx, left: maxTries, next: maxTries},
+		site:   site, source: site.Source, now: now, named: map[string][]*engine.Policy{}, granted: map[string]bool{}, roles: map[string]int{},
+	}
+	for _, r := range l.source.Roles {
+		l.roles[r.ID] = len(r.Operations)
+	}
+	for _, g := range l.source.Grants {
+		l.granted[g.App] = l.granted[g.App] || g.NotAfter.After(now)
+	}
 	for _, p := range l.source.Policies {
+		l.at = Finding{Kind: controlplane.KindPolicy, ID: p.ID}
 		if len(p.Selector) > 0 {
 			l.rails = append(l.rails, p)
 		}
@@ -47,6 +59,9 @@ func Check(site *policy.Site, now time.Time) []Finding {
 		l.policy(p)
 	}
 	for _, app := range l.source.Apps {
+		if !l.over {
+			l.at = Finding{Kind: controlplane.KindApp, ID: app.ID}
+		}
 		l.app(app)
 	}
 	l.groups()
@@ -55,41 +70,63 @@ func Check(site *policy.Site, now time.Time) []Finding {
 			l.add(Finding{Note, "grant-expired", "Grant", g.ID, "not_after", "has ended", "Delete it."})
 		}
 	}
+	if l.over {
+		l.found = append(l.found, l.incomplete())
+	}
 	slices.SortStableFunc(l.found, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Code, b.Code))
+		return cmp.Or(-cmp.Compare(a.Severity, b.Severity), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Field, b.Field), cmp.Compare(a.Code, b.Code))
 	})
-	return l.found
+	return l.found, l.err
 }
 
 // New is what is found after a change and was not before it. What only moved within its resource is not new.
-func New(before, after *policy.Site, now time.Time) []Finding {
+func New(ctx context.Context, before, after *policy.Site, now time.Time) ([]Finding, error) {
 	type same struct {
 		kind              controlplane.Kind
 		id, code, message string
 	}
 	old := map[same]bool{}
-	for _, f := range Check(before, now) {
+	had, err := Check(ctx, before, now)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range had {
 		old[same{f.Kind, f.ID, f.Code, f.Message}] = true
 	}
-	return slices.DeleteFunc(Check(after, now), func(f Finding) bool { return old[same{f.Kind, f.ID, f.Code, f.Message}] })
+	has, err := Check(ctx, after, now)
+	return slices.DeleteFunc(has, func(f Finding) bool { return old[same{f.Kind, f.ID, f.Code, f.Message}] }), err
 }
 
 type linter struct {
-	site   *policy.Site
-	source engine.Source
-	now    time.Time
-	named  map[string][]*engine.Policy // by app
-	rails  []*engine.Policy
-	found  []Finding
+	budget
+	site    *policy.Site
+	source  engine.Source
+	now     time.Time
+	named   map[string][]*engine.Policy // by app
+	granted map[string]bool             // by app: whether a grant is still to end
+	roles   map[string]int              // how many operations each names
+	rails   []*engine.Policy
+	found   []Finding
 }
 
-func (l *linter) add(f Finding) { l.found = append(l.found, f) }
+func (l *linter) add(f Finding) {
+	if l.spend(tell) {
+		l.found = append(l.found, f)
+	}
+}
 
 // policy looks at a policy and its rules, each by itself.
 func (l *linter) policy(p *engine.Policy) {
 	var reached []*engine.App
 	if len(p.Selector) > 0 {
-		reached = slices.DeleteFunc(slices.Clone(l.source.Apps), func(a *engine.App) bool { return !reaches(p, a) })
+		if !l.spend(len(l.source.Apps) * len(p.Selector)) {
+			return
+		}
+		for _, a := range l.source.Apps {
+			if p.Reaches(a) {
+				reached = append(reached, a)
+			}
+		}
 	}
 	if len(p.Selector) > 0 && len(reached) == 0 {
 		l.add(Finding{
@@ -107,7 +144,8 @@ func (l *linter) policy(p *engine.Policy) {
 			continue // the names of a policy for apps by name are checked when it is written
 		}
 		for n, name := range r.Operations {
-			if len(reached) > 0 && !slices.ContainsFunc(reached, func(a *engine.App) bool { return picksAny(name, a) }) {
+			one := &engine.Rule{Operations: []string{name}}
+			if len(reached) > 0 && !slices.ContainsFunc(reached, func(a *engine.App) bool { return l.picksAny(one, a) }) {
 				l.add(Finding{
 					Warning, "operation-of-no-app", controlplane.KindPolicy, p.ID, fmt.Sprintf("%s.operations[%d]", at, n),
 					fmt.Sprintf("rule %q: none of the %d apps that it reaches has an operation %q", r.ID, len(reached), name), "Correct the name.",
@@ -115,20 +153,6 @@ func (l *linter) policy(p *engine.Policy) {
 			}
 		}
 	}
-}
-
-// reaches is what attaches a policy to an app.
-func reaches(p *engine.Policy, app *engine.App) bool {
-	if len(p.Selector) == 0 {
-		return slices.Contains(p.Apps, app.ID)
-	}
-	for _, want := range p.Selector {
-		value, set := app.Labels[want.Key]
-		if set && !slices.Contains(want.Values, value) || !set && want.Unset == engine.UnsetMatchesNot {
-			return false
-		}
-	}
-	return true
 }
 
 // groups finds those that nobody can be in.
@@ -144,6 +168,9 @@ func (l *linter) groups() {
 		for _, g := range l.source.Groups {
 			if inhabited[g.ID] {
 				continue
+			}
+			if !l.spend(1 + len(g.Members)) {
+				return
 			}
 			inhabited[g.ID] = slices.ContainsFunc(g.Members, func(m engine.Member) bool { return m.Group == "" || inhabited[m.Group] })
 			grown = grown || inhabited[g.ID]

@@ -7,7 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
-	"github.com/sallyport-iap/sallyport/controlplane/lint"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
 )
 
@@ -78,6 +77,12 @@ func TestFindings(t *testing.T) {
 			},
 			want: []string{"Policy/main rules[0].conditions.source_cidrs never-holds"},
 		},
+		"the same networks are required, as IPv6 maps them": {
+			rules: []rule{
+				with(everybody, "EFFECT_ALLOW", controlplane.Conditions{SourceCIDRs: []string{"10.0.0.0/8"}}),
+				with(allow("office", []string{"anyone"}, "*"), "EFFECT_REQUIRE", controlplane.Conditions{SourceCIDRs: []string{"::ffff:10.0.0.0/104"}}),
+			},
+		},
 		"over": {
 			rules: []rule{everybody, with(allow("old", []string{"serviceAccounts"}, "*"), "EFFECT_ALLOW", controlplane.Conditions{NotAfter: &past})},
 			want:  []string{"Policy/main rules[1].conditions.not_after never-holds"},
@@ -135,7 +140,7 @@ func TestFindings(t *testing.T) {
 				resources = append(resources, &controlplane.Resource{Kind: controlplane.KindGroup, ID: id, Spec: g})
 			}
 			var got []string
-			for _, f := range lint.Check(policy.NewSite(resources), now) {
+			for _, f := range check(t, policy.NewSite(resources)) {
 				got = append(got, string(f.Kind)+"/"+f.ID+" "+f.Field+" "+f.Code)
 				if f.Message == "" || f.Advice == "" {
 					t.Errorf("it does not say what is wrong, or what to do: %+v", f)

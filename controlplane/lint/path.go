@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +13,15 @@ import (
 // maxOperations bounds how many operations of an app are compared with one another.
 const maxOperations = 200
 
+// try is a path that stands for a pattern, asked for at a host by a method, and what that is.
+type try struct {
+	host, path string
+	operation  int    // whose pattern it is
+	found      string // the operation that it is; "" for none
+	routed     bool
+	err        error
+}
+
 // paths finds operations that no request is, and what of an app no request can reach. Each pattern is tried with one path
 // of its own, with names in it that nobody gives to anything.
 func (l *linter) paths(id string) {
@@ -19,34 +29,65 @@ func (l *linter) paths(id string) {
 	if app == nil || len(app.Spec.Operations) == 0 || len(app.Spec.Operations) > maxOperations {
 		return
 	}
+	var tries []try
+	all := map[string]bool{}
+	for i, op := range app.Spec.Operations {
+		for _, method := range methods(op.Methods) {
+			all[method] = true
+		}
+		for _, host := range app.Spec.Hosts {
+			for _, pattern := range op.Paths {
+				for _, method := range methods(op.Methods) {
+					if !l.spend(tryPath) {
+						return
+					}
+					t := try{host: host, path: example(pattern), operation: i}
+					t.found, _, t.routed, t.err = app.Operation(host, method, t.path)
+					tries = append(tries, t)
+				}
+			}
+		}
+	}
 	for i, route := range app.Spec.Routes {
-		if !slices.ContainsFunc(app.Spec.Hosts, func(host string) bool { return under(app, host, route.Path) }) {
+		reached := l.under(app, route.Path, slices.Sorted(maps.Keys(all)), tries)
+		if l.over {
+			return
+		}
+		if !reached {
 			l.add(Finding{
 				Warning, "route-unreachable", controlplane.KindApp, id, fmt.Sprintf("routes[%d]", i),
 				fmt.Sprintf("the route %q is no operation's, so what is below is denied", route.Path), "Add an operation for it.",
 			})
 		}
 	}
-	for i := range app.Spec.Operations {
-		l.operation(app, i)
+	for len(tries) > 0 {
+		of := tries[0].operation
+		end := slices.IndexFunc(tries, func(t try) bool { return t.operation != of })
+		if end < 0 {
+			end = len(tries)
+		}
+		l.operation(app, of, tries[:end])
+		tries = tries[end:]
 	}
 }
 
 // under reports whether some request below a route is an operation: of the route's own path, or of an operation's that the
 // route has.
-func under(app *policy.App, host, route string) bool {
-	for _, op := range app.Spec.Operations {
-		for _, pattern := range append([]string{route}, op.Paths...) {
-			for _, method := range methods(op.Methods) {
-				path := example(pattern)
-				found, _, routed, err := app.Operation(host, method, path)
-				if err == nil && routed && found != "" && (pattern == route || within(route, path)) {
-					return true
-				}
+func (l *linter) under(app *policy.App, route string, methods []string, tries []try) bool {
+	path := example(route)
+	for _, host := range app.Spec.Hosts {
+		for _, method := range methods {
+			if !l.spend(tryPath) {
+				return false
+			}
+			if found, _, routed, err := app.Operation(host, method, path); err == nil && routed && found != "" {
+				return true
 			}
 		}
 	}
-	return false
+	return l.spend(len(tries)) && slices.ContainsFunc(tries, func(t try) bool {
+		return t.err == nil && t.routed && t.found != "" && within(route, t.path)
+	})
 }
 
 // within reports whether a path begins as a pattern does, up to what the pattern leaves open.
@@ -58,26 +99,20 @@ func within(pattern, path string) bool {
 }
 
 // operation looks at one operation beside the app's others.
-func (l *linter) operation(app *policy.App, i int) {
+func (l *linter) operation(app *policy.App, i int, tries []try) {
 	op := app.Spec.Operations[i]
-	hosts := op.Hosts
-	if len(hosts) == 0 {
-		hosts = app.Spec.Hosts
-	}
 	own, routed := false, false
 	taken := map[string]bool{}
-	for _, host := range hosts {
-		for _, pattern := range op.Paths {
-			for _, method := range methods(op.Methods) {
-				found, _, leads, err := app.Operation(host, method, example(pattern))
-				if err != nil {
-					return
-				}
-				own, routed = own || found == op.ID, routed || leads
-				if found != op.ID {
-					taken[found] = true
-				}
-			}
+	for _, t := range tries {
+		if len(op.Hosts) > 0 && !slices.Contains(op.Hosts, t.host) {
+			continue
+		}
+		if t.err != nil {
+			return
+		}
+		own, routed = own || t.found == op.ID, routed || t.routed
+		if t.found != op.ID {
+			taken[t.found] = true
 		}
 	}
 	finding := Finding{Severity: Warning, Kind: controlplane.KindApp, ID: app.ID, Field: fmt.Sprintf("operations[%d]", i)}

@@ -76,7 +76,7 @@ func TestReachAndTime(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if diff := cmp.Diff(c.want, codes(lint.Check(site(c.more), now))); diff != "" {
+			if diff := cmp.Diff(c.want, codes(check(t, site(c.more)))); diff != "" {
 				t.Errorf("findings (-want +got):\n%s", diff)
 			}
 		})
@@ -88,10 +88,10 @@ func TestNew(t *testing.T) {
 	t.Parallel()
 	before := site(grant(now), rail(controlplane.LabelRequirement{Key: "env", Values: []string{"none"}}, "*"))
 	later := before.With([]*controlplane.Resource{hours(now.Add(time.Hour), controlplane.TimeWindow{Start: "22:00", End: "23:00", Zone: "UTC"})}, nil)
-	if diff := cmp.Diff([]string{"Policy/hours rules[0].conditions.time_windows never-holds"}, codes(lint.New(before, later, now))); diff != "" {
+	if diff := cmp.Diff([]string{"Policy/hours rules[0].conditions.time_windows never-holds"}, codes(brought(t, before, later))); diff != "" {
 		t.Errorf("new (-want +got):\n%s", diff)
 	}
-	if found := lint.New(later, before, now); len(found) > 0 {
+	if found := brought(t, later, before); len(found) > 0 {
 		t.Errorf("to mend something brings %+v", found)
 	}
 }

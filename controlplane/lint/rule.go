@@ -90,10 +90,18 @@ func apart(a, b []string) bool {
 		for _, y := range b {
 			p, err := netip.ParsePrefix(x)
 			q, other := netip.ParsePrefix(y)
-			if err != nil || other != nil || p.Overlaps(q) {
+			if err != nil || other != nil || unmapped(p).Overlaps(unmapped(q)) {
 				return false
 			}
 		}
 	}
 	return len(a) > 0 && len(b) > 0
+}
+
+// unmapped is the IPv4 network that one of IPv6 maps, as the evaluator reads it.
+func unmapped(p netip.Prefix) netip.Prefix {
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+	}
+	return p
 }
