@@ -20,7 +20,7 @@ const codes = `
 
 var known = func() map[string]bool {
 	set := map[string]bool{}
-	for _, code := range strings.Fields(codes) {
+	for code := range strings.FieldsSeq(codes) {
 		set[code] = true
 	}
 	return set
