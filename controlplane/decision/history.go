@@ -10,57 +10,38 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/store"
 )
 
-// How far back a policy is put together again: changes read at once, and in all.
-const (
-	changesAtOnce = 500
-	changesInAll  = 20_000
-)
+// changesInAll is how many changes a policy of before is put together over.
+const changesInAll = 20_000
 
 // past returns the resources that decisions were made of at a revision: those of now, with every change since taken back.
 // ok is false if that is too many changes.
 func past(tx *store.TenantTx, config int64) (resources []*controlplane.Resource, ok bool, err error) {
 	head := tx.Head()
+	if head.Config-config > changesInAll {
+		return nil, false, nil
+	}
 	now, err := tx.AllResources(policy.Kinds...)
 	if err != nil {
 		return nil, false, err
 	}
-	then := map[string]json.RawMessage{} // by name: what it was before the first change since
-	at, last := controlplane.Revision{Lane: controlplane.Config, Number: config}, head.Revision(controlplane.Config)
-	for read := 0; at.Number < last.Number; {
-		changes, err := tx.ChangesSince(at, changesAtOnce)
-		if err != nil {
-			return nil, false, err
+	changed := map[string]bool{}
+	err = tx.Were(controlplane.Revision{Lane: controlplane.Config, Number: config}, func(text string, before json.RawMessage) error {
+		changed[text] = true
+		if before == nil {
+			return nil // it was not there yet
 		}
-		if len(changes) == 0 {
-			break
+		r, err := restore(text, before)
+		if r != nil {
+			resources = append(resources, r)
 		}
-		if read += len(changes); read > changesInAll {
-			return nil, false, nil
-		}
-		for _, c := range changes {
-			at = c.Revision
-			for _, item := range c.Items {
-				if _, known := then[item.Name]; !known {
-					then[item.Name] = item.Before
-				}
-			}
-		}
+		return err
+	})
+	if err != nil {
+		return nil, false, err
 	}
 	scope := controlplane.Scope{UID: head.TenantUID, ID: head.ID}
 	for _, r := range now {
-		if _, changed := then[scope.Name(r.Kind, r.ID)]; !changed {
-			resources = append(resources, r)
-		}
-	}
-	for text, document := range then {
-		if document == nil {
-			continue // it was not there yet
-		}
-		r, err := restore(text, document)
-		if err != nil {
-			return nil, false, err
-		}
-		if r != nil {
+		if !changed[scope.Name(r.Kind, r.ID)] {
 			resources = append(resources, r)
 		}
 	}

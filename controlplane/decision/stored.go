@@ -21,10 +21,15 @@ func (s *Service) ExplainStored(ctx context.Context, caller *controlplane.Caller
 	if err := caller.Require(controlplane.ReadActivity); err != nil {
 		return nil, err
 	}
+	give, err := s.explains.Take(ctx, scope.UID)
+	if err != nil {
+		return nil, err
+	}
+	defer give()
 	answer := &Answer{}
 	var r *recorded.Record
 	var resources []*controlplane.Resource
-	err := s.DB.Read(ctx, scope.UID, func(tx *store.TenantTx) error {
+	err = s.DB.Read(ctx, scope.UID, func(tx *store.TenantTx) error {
 		*answer = Answer{}
 		events, err := tx.AccessEvents(store.AccessEventQuery{ID: strings.TrimPrefix(id, "d_"), Limit: 1})
 		if err != nil {

@@ -179,6 +179,25 @@ func (tx *TenantTx) ChangesSince(since controlplane.Revision, limit int) ([]Reco
 	return tx.withItems(rows, err)
 }
 
+// Were calls fn with each resource of the tenant that changed of a lane after a revision, and with what it was before the
+// first of these changes; nil: it was not there. They are in no order. They come one by one, for a history is long.
+func (tx *TenantTx) Were(since controlplane.Revision, fn func(name string, before json.RawMessage) error) error {
+	rows, err := tx.pg.Query(tx.ctx, `
+		WITH first AS (
+			SELECT DISTINCT ON (name) name, revision, ordinal FROM change_item
+			WHERE tenant_uid = $1 AND lane = $2 AND revision > $3 ORDER BY name, revision, ordinal)
+		SELECT item.name, item.before::text FROM first JOIN change_item item
+			ON item.tenant_uid = $1 AND item.lane = $2 AND item.revision = first.revision AND item.ordinal = first.ordinal`,
+		tx.head.TenantUID, since.Lane, since.Number)
+	if err != nil {
+		return fmt.Errorf("read what was changed: %w", err)
+	}
+	var name string
+	var before *string
+	_, err = pgx.ForEachRow(rows, []any{&name, &before}, func() error { return fn(name, rawOrNil(before)) })
+	return wrap("read what was changed", err)
+}
+
 func (tx *TenantTx) withItems(rows pgx.Rows, err error) ([]RecordedChange, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list changes: %w", err)

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -212,5 +213,52 @@ func TestVerifyChainFindsEveryEdit(t *testing.T) {
 				t.Errorf("got %v, want a break at c%d", err, edit.want)
 			}
 		})
+	}
+}
+
+// Of what changed several times, what it was first is told, once; of what is new, that it was not there.
+func TestWhatResourcesWere(t *testing.T) {
+	t.Parallel()
+	db := storetest.New(t)
+	acme := storetest.Tenant(t, db, "acme")
+	change := func(lane controlplane.Lane, items ...store.ChangeItem) {
+		t.Helper()
+		run := db.Tenant
+		if lane == controlplane.Urgent {
+			run = db.Urgent
+		}
+		err := run(t.Context(), acme, func(tx *store.TenantTx) error {
+			return tx.Record(store.Change{Lane: lane, Caller: storetest.Caller(), Items: items})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	item := func(name, before string) store.ChangeItem {
+		i := store.ChangeItem{Name: name, Action: store.Updated, After: []byte(`{}`)}
+		if before != "" {
+			i.Before = []byte(before)
+		}
+		return i
+	}
+	change(controlplane.Config, item("a", `"long ago"`))
+	var since controlplane.Revision
+	read(t, db, acme, func(tx *store.TenantTx) error {
+		head := tx.Head()
+		since = head.Revision(controlplane.Config)
+		return nil
+	})
+	change(controlplane.Config, item("a", `"first"`), item("b", ""))
+	change(controlplane.Config, item("b", `"new"`), item("a", `"second"`))
+	change(controlplane.Urgent, item("c", `"of another lane"`))
+	got := map[string]string{}
+	read(t, db, acme, func(tx *store.TenantTx) error {
+		return tx.Were(since, func(name string, before json.RawMessage) error {
+			got[name] += string(before) + ";"
+			return nil
+		})
+	})
+	if diff := cmp.Diff(map[string]string{"a": `"first";`, "b": ";"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
