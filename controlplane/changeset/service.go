@@ -42,7 +42,7 @@ type Service struct {
 // New makes a Service.
 func New(config Config) *Service {
 	return &Service{
-		db: config.DB, sites: newSites(), checkPool: config.CheckPool, now: config.Now,
+		db: config.DB, sites: newSites(maxKept), checkPool: config.CheckPool, now: config.Now,
 		previews: turn.New(turn.Config{What: "drafts", All: maxPreviews, Each: maxTenantPreviews}),
 	}
 }

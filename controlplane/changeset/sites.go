@@ -15,7 +15,8 @@ type sites struct {
 	mu    sync.Mutex
 	kept  map[controlplane.UID]keptSite
 	clock int64
-	size  int // resources in all that are kept
+	limit int // weight of all that are kept, in bytes
+	size  int
 }
 
 type keptSite struct {
@@ -23,12 +24,16 @@ type keptSite struct {
 	revision int64
 	chain    []byte
 	used     int64
+	weight   int
 }
 
-// maxKept bounds what is kept by the number of resources: about as many as one large tenant and some hundred small ones.
-const maxKept = 60_000
+// maxKept bounds what is kept, in bytes: about as much as two large tenants and a thousand small ones. A tenant that has
+// more alone is compiled anew by each write.
+const maxKept = 256 << 20
 
-func newSites() *sites { return &sites{kept: map[controlplane.UID]keptSite{}} }
+func newSites(limit int) *sites {
+	return &sites{kept: map[controlplane.UID]keptSite{}, limit: limit}
+}
 
 // at returns the site of the transaction's tenant as it was before the transaction, which must not have written yet.
 func (s *sites) at(tx *store.TenantTx) (*policy.Site, error) {
@@ -68,20 +73,32 @@ func (s *sites) keep(tenant controlplane.UID, k keptSite) {
 	s.clock++
 	k.used = s.clock
 	if old, ok := s.kept[tenant]; ok {
-		s.size -= old.site.Size()
+		if k.weight = old.weight; old.site != k.site {
+			k.weight = k.site.Weight()
+		}
+		s.drop(tenant)
+	} else {
+		k.weight = k.site.Weight()
+	}
+	if k.weight > s.limit {
+		return
 	}
 	s.kept[tenant] = k
-	s.size += k.site.Size()
-	for s.size > maxKept && len(s.kept) > 1 {
+	s.size += k.weight
+	for s.size > s.limit {
 		oldest := tenant
 		for uid, other := range s.kept {
 			if other.used < s.kept[oldest].used {
 				oldest = uid
 			}
 		}
-		s.size -= s.kept[oldest].site.Size()
-		delete(s.kept, oldest)
+		s.drop(oldest)
 	}
+}
+
+func (s *sites) drop(tenant controlplane.UID) {
+	s.size -= s.kept[tenant].weight
+	delete(s.kept, tenant)
 }
 
 // Site is a tenant's policy as the transaction sees it, compiled. The transaction must not have written.

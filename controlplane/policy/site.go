@@ -35,6 +35,7 @@ type thing struct {
 	form   any // of package edge/policy, as in its Source; nil for what it knows only by id
 	app    *App
 	people []string // among the members of a group, in order
+	weight int
 }
 
 // NewSite compiles a tenant's resources. What is not understood is closed, as at an edge; those of other kinds than [Kinds]
@@ -101,7 +102,7 @@ func merge(things []*thing, edits []edit) []*thing {
 func byID(t *thing, id string) int { return cmp.Compare(t.ID, id) }
 
 func newThing(r *controlplane.Resource) *thing {
-	t := &thing{Resource: r}
+	t := &thing{Resource: r, weight: weigh(r)}
 	switch spec := r.Spec.(type) {
 	case *controlplane.App:
 		t.form = appOf(r, spec)
@@ -189,15 +190,6 @@ func (s *Site) Resources(kind controlplane.Kind) func(yield func(*controlplane.R
 
 // Count is how many resources of one kind there are.
 func (s *Site) Count(kind controlplane.Kind) int { return len(s.of[kind]) }
-
-// Size is how many resources there are.
-func (s *Site) Size() int {
-	size := 0
-	for _, things := range s.of {
-		size += len(things)
-	}
-	return size
-}
 
 func (s *Site) thing(kind controlplane.Kind, id string) *thing {
 	things := s.of[kind]
