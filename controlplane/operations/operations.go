@@ -13,6 +13,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
 	"github.com/sallyport-iap/sallyport/controlplane/openapi"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
+	"github.com/sallyport-iap/sallyport/controlplane/turn"
 )
 
 // Config is what [New] needs.
@@ -20,15 +21,18 @@ type Config struct {
 	Changes *changeset.Service
 }
 
+// maxParses is how many documents are read at a time: the worst takes some hundred MiB.
+const maxParses = 1
+
 // Service imports operations.
 type Service struct {
 	changes *changeset.Service
-	turn    chan struct{} // holds one, of whoever reads a document: the worst takes some hundred MiB
+	turns   *turn.Turns
 }
 
 // New makes a Service.
 func New(config Config) *Service {
-	return &Service{changes: config.Changes, turn: make(chan struct{}, 1)}
+	return &Service{changes: config.Changes, turns: turn.New(turn.Config{What: "imports", All: maxParses, Each: maxParses})}
 }
 
 // Request is a document for an app, and how it is meant.
@@ -64,7 +68,7 @@ func (s *Service) Import(ctx context.Context, caller *controlplane.Caller, scope
 	if err := caller.Require(controlplane.WriteApps); err != nil {
 		return nil, err
 	}
-	document, err := s.parse(ctx, request.Document)
+	document, err := s.parse(ctx, scope, request.Document)
 	if err != nil {
 		return nil, refusal(err)
 	}
@@ -114,14 +118,13 @@ func (s *Service) Import(ctx context.Context, caller *controlplane.Caller, scope
 	return result, nil
 }
 
-// parse reads one document at a time.
-func (s *Service) parse(ctx context.Context, document []byte) (*openapi.Document, error) {
-	select {
-	case s.turn <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+// parse reads a document when it is the tenant's turn: those of one tenant wait for each other before they wait with others.
+func (s *Service) parse(ctx context.Context, scope controlplane.Scope, document []byte) (*openapi.Document, error) {
+	give, err := s.turns.Take(ctx, scope.UID)
+	if err != nil {
+		return nil, err
 	}
-	defer func() { <-s.turn }()
+	defer give()
 	return openapi.Parse(document)
 }
 
