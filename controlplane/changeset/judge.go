@@ -53,6 +53,9 @@ func (r *run) judge() error {
 	}
 	r.after = after
 	r.lost = after.Lost(r.before, changed)
+	if err := r.mayLose(); err != nil {
+		return err
+	}
 	r.tests = after.Run()
 	for i, t := range r.tests {
 		// One that the set writes must pass, whatever it was before.

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/member"
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
 )
 
 // authorize asks for a permission for each difference, by what was there and by what will be: neither taking something
@@ -241,4 +243,34 @@ func (r *run) governedKeys() (map[string]string, error) {
 		}
 	}
 	return governed, nil
+}
+
+// mayLose refuses whoever may not write a policy a change that takes something from under it: an app that is edited so that
+// its requests are other operations, or a host that moves to an app that a guard-rail does not reach.
+func (r *run) mayLose() error {
+	if r.trusted || r.caller.Role.Can(controlplane.WriteConfiguration) {
+		return nil
+	}
+	for _, loss := range r.lost {
+		held, err := r.resource(controlplane.KindPolicy, loss.Policy)
+		if err != nil {
+			return err
+		}
+		if held != nil && !specOf[*controlplane.Policy](held).GuardRail() && r.managesAppsOf(held) == nil {
+			continue
+		}
+		by := r.name(controlplane.KindPolicy, loss.Policy)
+		e := controlplane.RoleError(controlplane.WriteConfiguration)
+		e.Message = fmt.Sprintf("%s would be for less of %s than before: only who may write that policy may do this", by, strings.Join(loss.Apps, ", "))
+		if loss.Cause == policy.LostByOperation {
+			e.Message = fmt.Sprintf("requests to %s would be other operations, which %s (rules %s) is not about: only who may write that policy may do this",
+				strings.Join(loss.Apps, ", "), by, strings.Join(loss.Rules, ", "))
+		}
+		if loss.Example != "" {
+			e.Message += "; such as " + loss.Example
+		}
+		e.Metadata["governed_by"] = by
+		return e
+	}
+	return nil
 }

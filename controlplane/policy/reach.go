@@ -18,6 +18,7 @@ type ReachLoss struct {
 	AppCount   int      `json:"app_count,omitempty"`
 	Exemptions []string `json:"exemptions,omitempty"`
 	Rules      []string `json:"rules,omitempty"`
+	Example    string   `json:"example,omitempty"` // a request, or a host
 }
 
 // Causes of a [ReachLoss], as the API spells them.
@@ -28,19 +29,32 @@ const (
 	LostByLabels    = "CAUSE_LABELS"
 	LostByExemption = "CAUSE_EXEMPTION"
 	LostByRules     = "CAUSE_RULES"
+	LostByOperation = "CAUSE_OPERATIONS"
+	LostByHost      = "CAUSE_HOSTS"
 )
 
 // toldApps is how many apps one loss names.
 const toldApps = 100
 
-// Lost says where guard-rails reach less in s than before. Apps that are gone are not among it. The keys are what
-// changed; nothing else is looked at, so that a change costs what it changes.
+// Lost says where guard-rails reach less in s than before, and where requests are other operations that rules do not deny.
+// Apps that are gone are not among it. The keys are what changed; nothing else is looked at, so that a change costs what it
+// changes.
 func (s *Site) Lost(before *Site, changed []Key) []ReachLoss {
 	var lost losses
-	policies := map[string]bool{}
+	policies, roles := map[string]bool{}, map[string]bool{}
 	for _, key := range changed {
-		if key.Kind == controlplane.KindPolicy {
+		switch key.Kind {
+		case controlplane.KindPolicy:
 			policies[key.ID] = true
+		case controlplane.KindRole:
+			roles[key.ID] = true
+		}
+	}
+	for _, p := range before.Source.Policies {
+		if len(p.Selector) > 0 && len(roles) > 0 && slices.ContainsFunc(p.Rules, func(r policy.Rule) bool {
+			return slices.ContainsFunc(r.Roles, func(id string) bool { return roles[id] })
+		}) {
+			policies[p.ID] = true
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(policies)) {
@@ -48,14 +62,17 @@ func (s *Site) Lost(before *Site, changed []Key) []ReachLoss {
 	}
 	for _, key := range changed {
 		was, is := before.thing(controlplane.KindApp, key.ID), s.thing(controlplane.KindApp, key.ID)
-		if key.Kind != controlplane.KindApp || was == nil || is == nil || maps.Equal(was.Labels, is.Labels) {
+		if key.Kind != controlplane.KindApp || was == nil {
 			continue
 		}
-		for _, p := range before.of[controlplane.KindPolicy] {
-			if !policies[p.ID] && binds(p, was) && !binds(p, is) {
-				lost.add(p.ID, LostByLabels, is.ID)
+		if is != nil && !maps.Equal(was.Labels, is.Labels) {
+			for _, p := range before.of[controlplane.KindPolicy] {
+				if !policies[p.ID] && binds(p, was) && !binds(p, is) {
+					lost.add(p.ID, LostByLabels, is.ID)
+				}
 			}
 		}
+		lost.ofApp(before, s, was, policies)
 	}
 	return lost.told()
 }
@@ -125,8 +142,9 @@ func (l *losses) ofPolicy(before, after *Site, id string) {
 			}
 		}
 	}
-	for _, r := range was.Rules {
-		if !slices.ContainsFunc(is.Rules, func(n controlplane.Rule) bool { return n.ID == r.ID }) {
+	for i := range old.form.(*policy.Policy).Rules {
+		r := &old.form.(*policy.Policy).Rules[i]
+		if n := ruleOf(next, r.ID); n == nil || !asWide(before, r, after, n) {
 			loss := l.of(id, LostByRules)
 			loss.Rules = append(loss.Rules, r.ID)
 			loss.Apps = ids(bound)
@@ -157,9 +175,10 @@ func sparesMore(was, is controlplane.Exemption) bool {
 func (l *losses) told() []ReachLoss {
 	var told []ReachLoss
 	for _, loss := range *l {
-		slices.Sort(loss.Apps)
-		slices.Sort(loss.Exemptions)
-		slices.Sort(loss.Rules)
+		for _, list := range []*[]string{&loss.Apps, &loss.Exemptions, &loss.Rules} {
+			slices.Sort(*list)
+			*list = slices.Compact(*list)
+		}
 		loss.AppCount = len(loss.Apps)
 		loss.Apps = loss.Apps[:min(toldApps, loss.AppCount)]
 		told = append(told, *loss)

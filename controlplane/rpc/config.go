@@ -92,7 +92,7 @@ func lostReach(scope controlplane.Scope, losses []policy.ReachLoss) []*v1.ReachL
 	for _, l := range losses {
 		m := &v1.ReachLoss{
 			Policy: scope.Name(controlplane.KindPolicy, l.Policy), Cause: v1.ReachLoss_Cause(v1.ReachLoss_Cause_value[l.Cause]),
-			AppCount: int32(l.AppCount), Exemptions: l.Exemptions, Rules: l.Rules,
+			AppCount: int32(l.AppCount), Exemptions: l.Exemptions, Rules: l.Rules, Example: l.Example,
 		}
 		for _, id := range l.Apps {
 			m.Apps = append(m.Apps, scope.Name(controlplane.KindApp, id))

@@ -104,6 +104,61 @@ func TestGuardRailsAreNotForAppManagers(t *testing.T) {
 	labels("a label that no guard-rail selects by any more", object{"team": "a", "owner": "b"}, "")
 }
 
+// An app manager says what requests are which operations, but takes none out from under what others wrote by it.
+func TestOperationsStayUnderGuardRails(t *testing.T) {
+	t.Parallel()
+	s := setup(t)
+	app := func(id, host string, labels object, operations ...any) object {
+		return with(appWith(id, labels), object{"hosts": []any{host}, "operations": append(operations, object{"id": "use", "methods": []any{"*"}, "paths": []any{"/**"}})})
+	}
+	admin := func(more object) object {
+		return with(object{"id": "admin", "methods": []any{"*"}, "paths": []any{"/admin/**"}, "access": "ACCESS_CLASS_ADMIN"}, more)
+	}
+	deny := func(id string, attached, more object) object {
+		return typed("Policy", "policies/"+id, with(attached, object{"rules": []any{with(object{"id": "no", "effect": "EFFECT_DENY", "principals": []any{"people"}}, more)}}))
+	}
+	mine, both := object{"team": "a", "tier": "prod"}, object{"apps": []any{"mine", "base"}}
+	rail := object{"selector": []any{prod()}}
+	manager := s.member(t, s.acme, "tenants/acme", "manager", controlplane.AppManager, map[string]string{"team": "a"})
+	for name, c := range map[string]struct {
+		rule    object
+		changed []object
+		refused bool
+	}{
+		"renamed":          {deny("p", rail, object{"operations": []any{"admin"}}), []object{app("mine", "mine.acme.test", mine, admin(object{"id": "administer"}))}, true},
+		"of another class": {deny("p", rail, object{"roles": []any{"dangerous"}}), []object{app("mine", "mine.acme.test", mine, admin(object{"access": "ACCESS_CLASS_READ"}))}, true},
+		"split":            {deny("p", rail, object{"operations": []any{"admin"}}), []object{app("mine", "mine.acme.test", mine, admin(nil), object{"id": "export", "methods": []any{"GET"}, "paths": []any{"/admin/export"}})}, true},
+		"more elsewhere":   {deny("p", rail, object{"operations": []any{"admin"}}), []object{app("mine", "mine.acme.test", mine, admin(nil), object{"id": "export", "methods": []any{"GET"}, "paths": []any{"/export"}})}, false},
+		"still denied":     {deny("p", rail, object{"operations": []any{"*"}}), []object{app("mine", "mine.acme.test", mine, admin(object{"id": "administer"}))}, false},
+		"asked by name":    {deny("p", rail, object{"operations": []any{"*"}, "expression": `request . operation == "admin"`}), []object{app("mine", "mine.acme.test", mine, admin(object{"id": "administer"}))}, true},
+		"of two apps":      {deny("p", both, object{"operations": []any{"admin"}}), []object{app("mine", "mine.acme.test", mine, admin(object{"id": "administer"}))}, true},
+		"its own policy": {
+			deny("p", object{"apps": []any{"mine"}}, object{"operations": []any{"admin"}}),
+			[]object{app("mine", "mine.acme.test", mine, admin(object{"id": "administer"})), deny("p", object{"apps": []any{"mine"}}, object{"operations": []any{"administer"}})}, false,
+		},
+		"its host moves": {
+			deny("p", rail, object{"operations": []any{"*"}}),
+			[]object{app("mine", "old.acme.test", mine, admin(nil)), app("new", "mine.acme.test", object{"team": "a"}, admin(nil))}, true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) { //nolint:paralleltest // one tenant
+			s.acme.must(t, "ConfigService/Apply", apply([]object{
+				typed("Role", "roles/dangerous", object{"access": []any{"ACCESS_CLASS_ADMIN"}}),
+				app("mine", "mine.acme.test", mine, admin(nil)), app("base", "base.acme.test", nil, admin(nil)), c.rule,
+			}, nil))
+			a := manager.send(t, "ConfigService/Apply", apply(c.changed, object{"validate_only": true}))
+			metadata, _ := a.detail("ErrorInfo", "metadata").(object)
+			if c.refused && (a.reason() != "ROLE_REQUIRED" || metadata["governed_by"] != "tenants/acme/policies/p") || !c.refused && a.code() != "" {
+				t.Errorf("got %d %s", a.status, a.body)
+			}
+			if told := s.acme.must(t, "ConfigService/Apply", apply(c.changed, object{"validate_only": true})); c.refused != (len(losses(told.fields)) > 0) {
+				t.Errorf("whoever may is told %v", losses(told.fields))
+			}
+			s.acme.must(t, "PolicyService/DeletePolicy", object{"name": "tenants/acme/policies/p"})
+		})
+	}
+}
+
 // losses are what an answer says of reach that is lost: policy cause apps, exemptions and rules.
 func losses(a object) []string {
 	var told []string
@@ -117,6 +172,9 @@ func losses(a object) []string {
 				text += " " + strings.TrimPrefix(name.(string), "tenants/acme/apps/")
 			}
 		}
+		if example, ok := loss["example"].(string); ok {
+			text += " " + example
+		}
 		told = append(told, text)
 	}
 	return told
@@ -129,6 +187,27 @@ func TestLostReach(t *testing.T) {
 		return with(object{"id": "break-glass", "principals": []any{"user:root@acme.test"}, "apps": []any{"a"}, "not_after": "2050-01-01T00:00:00Z"}, more)
 	}
 	rails := officeRail(prod())
+	rule := func(more object) object {
+		rules := rails["rules"].([]any)
+		return with(rails, object{"rules": []any{rules[0], with(rules[1].(object), more)}})
+	}
+	network := func(networks ...any) object {
+		rules := rails["rules"].([]any)
+		return with(rails, object{"rules": []any{with(rules[0].(object), object{"conditions": object{"source_cidrs": networks}}), rules[1]}})
+	}
+	operations := func(app string, ids ...string) object {
+		list := []any{}
+		for n, id := range ids {
+			op := object{"id": id, "methods": []any{"*", "WEBSOCKET"}, "paths": []any{"/**"}}
+			if n == 0 {
+				op["methods"] = []any{"GET"}
+			} else if n > 1 {
+				op["paths"] = []any{"/" + id}
+			}
+			list = append(list, op)
+		}
+		return with(appWith(app, object{"tier": "prod", "colour": "red"}), object{"operations": list})
+	}
 	for name, c := range map[string]struct {
 		before, after []object
 		remove        string // a name, instead of after
@@ -156,6 +235,20 @@ func TestLostReach(t *testing.T) {
 		"one ends sooner":    {[]object{exempting(breakGlass(nil))}, []object{exempting(breakGlass(object{"not_after": "2040-01-01T00:00:00Z"}))}, "", nil},
 		"one ends later":     {[]object{exempting(breakGlass(nil))}, []object{exempting(breakGlass(object{"not_after": "2060-01-01T00:00:00Z"}))}, "", []string{"office EXEMPTION a break-glass"}},
 		"one ends never":     {[]object{exempting(breakGlass(nil))}, []object{exempting(breakGlass(object{"not_after": nil}))}, "", []string{"office EXEMPTION a break-glass"}},
+		"principals fewer":   {nil, []object{rule(object{"principals": []any{"user:ann@acme.test"}})}, "", []string{"office RULES a b robots"}},
+		"principals more":    {nil, []object{rule(object{"principals": []any{"authenticated"}})}, "", nil},
+		"no such operation":  {nil, []object{rule(object{"operations": []any{"nonsense"}})}, "", []string{"office RULES a b robots"}},
+		"more operations":    {nil, []object{rule(object{"operations": []any{"*"}})}, "", nil},
+		"never":              {nil, []object{rule(object{"expression": "1 == 2"})}, "", []string{"office RULES a b robots"}},
+		"it only requires":   {nil, []object{rule(object{"effect": "EFFECT_REQUIRE", "expression": "1 == 1"})}, "", []string{"office RULES a b robots"}},
+		"more networks":      {nil, []object{network("10.0.0.0/8", "0.0.0.0/0")}, "", []string{"office RULES a b network"}},
+		"fewer networks":     {[]object{network("10.0.0.0/8", "192.0.2.0/24")}, []object{rails}, "", nil},
+		"operations renamed": {nil, []object{operations("a", "read", "change")}, "", []string{"office OPERATIONS a robots POST a.acme.test/"}},
+		"operations split":   {nil, []object{operations("a", "read", "write", "other")}, "", []string{"office OPERATIONS a robots POST a.acme.test/other"}},
+		"operations alike":   {nil, []object{operations("a", "read", "write")}, "", nil},
+		"both renamed":       {nil, []object{operations("a", "read", "change"), rule(object{"operations": []any{"write", "change"}})}, "", nil},
+		"a host":             {nil, []object{with(appWith("a", object{"tier": "prod"}), object{"hosts": []any{"a2.acme.test"}}), with(appWith("c", object{"tier": "test"}), object{"hosts": []any{"a.acme.test"}})}, "", []string{"office HOSTS c a.acme.test"}},
+		"a host in reach":    {nil, []object{with(appWith("a", object{"tier": "prod"}), object{"hosts": []any{"a2.acme.test"}}), with(appWith("b", object{"tier": "prod"}), object{"hosts": []any{"a.acme.test"}})}, "", nil},
 		"one for more":       {[]object{exempting(breakGlass(nil))}, []object{exempting(breakGlass(object{"principals": []any{"user:root@acme.test", "people"}}))}, "", []string{"office EXEMPTION a break-glass"}},
 		"one for others":     {[]object{exempting(breakGlass(nil))}, []object{exempting(breakGlass(object{"description": "x"}))}, "", nil},
 		"one in more apps":   {[]object{exempting(breakGlass(nil))}, []object{exempting(breakGlass(object{"apps": []any{"a", "b"}}))}, "", []string{"office EXEMPTION a b break-glass"}},

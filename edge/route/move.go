@@ -179,7 +179,7 @@ func (m *mover) shared(p, q pattern) (paths []string, sure bool) {
 	}
 	path, sure := "", true
 	for i := 0; i <= longest; i++ {
-		if i >= shortest {
+		if i >= max(1, shortest) {
 			paths = append(paths, path)
 		}
 		if i == longest {
