@@ -66,15 +66,15 @@ func (c *compiler) newApp(src *App, before *app) *app {
 	case len(enforced) == 0:
 		a.refusal = DenyNoPolicy
 	}
-	placing := newPlacing(src.operations())
-	a.usage.placements = (1 + len(shadows)) * placing.size(enforced)
+	a.usage.placements = (1 + len(shadows)) * src.placements(enforced)
 	for _, u := range shadows {
-		a.usage.placements += placing.size([]*unit{u})
+		a.usage.placements += src.placements([]*unit{u})
 	}
 	if !c.spend(&a.usage, problem.In(problem.App, src.ID)) {
 		a.refusal = DenyAppClosed
 		return a
 	}
+	placing := newPlacing(src.operations())
 	a.operations = placing.place(enforced)
 	if !placing.affordable(c.problems, problem.In(problem.App, src.ID)) {
 		a.refusal, a.operations = DenyAppClosed, nil

@@ -74,24 +74,44 @@ func (p *placing) pick(s *selector) set {
 	return found
 }
 
-// size is what placing units costs: principals for each operation, and the roles
-// and names that operations are picked by, those of a role once.
-func (p *placing) size(units []*unit) int {
-	principals, names := 0, 0
+// size is what placing the rules of a unit costs, but for what roles name.
+type size struct {
+	principals int         // for each operation
+	names      int         // that operations are picked by, and roles
+	roles      []*selector // each once
+}
+
+func sizeOf(rules []*rule) (n size) {
 	counted := map[*selector]bool{}
-	for _, u := range units {
-		for _, r := range u.rules {
-			principals += len(r.principals)
-			names += len(r.picks)
-			for _, s := range r.picks {
-				if !counted[s] {
-					counted[s] = true
-					names += len(s.names) + len(s.access)
-				}
+	for _, r := range rules {
+		n.principals += len(r.principals)
+		n.names += len(r.picks)
+		for _, s := range r.picks {
+			if r.src.Roles == nil {
+				n.names += len(s.names)
+			} else if !counted[s] {
+				counted[s] = true
+				n.roles = append(n.roles, s)
 			}
 		}
 	}
-	return principals*len(p.operations) + names
+	return n
+}
+
+// placements is what placing units at an app costs: principals for each
+// operation, and names, those of a role once.
+func (a *App) placements(units []*unit) int {
+	total, counted := 0, map[*selector]bool{}
+	for _, u := range units {
+		total += u.size.principals*len(a.operations()) + u.size.names
+		for _, s := range u.size.roles {
+			if !counted[s] {
+				counted[s] = true
+				total += len(s.names) + len(s.access)
+			}
+		}
+	}
+	return total
 }
 
 // place puts the rules of units, which are in order, to the operations that they

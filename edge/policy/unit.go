@@ -22,6 +22,7 @@ type unit struct {
 	dangling bool            // it names what does not exist
 	faulty   bool            // it is not understood: what it bears on is closed
 	usage    usage
+	size     size
 }
 
 func (u *unit) rail() bool       { return u.policy.Selector != nil }
@@ -68,6 +69,7 @@ func (c *compiler) newPolicy(src *Policy) *unit {
 	if c.affordable(u) {
 		c.rules(u)
 	}
+	u.size = sizeOf(u.rules)
 	u.faulty = u.faulty || c.problems.At(u.Place)
 	return u
 }
@@ -88,6 +90,7 @@ func (c *compiler) newGrant(src *Grant) *unit {
 	r := c.scope(u, &u.policy.Rules[0], u.at(), c.missingOperations(u.policy))
 	r.Requirement = c.clauses.Period(src.NotBefore, src.NotAfter, u.at())
 	u.rules = []*rule{r}
+	u.size = sizeOf(u.rules)
 	u.faulty = u.faulty || c.problems.At(u.Place)
 	return u
 }
