@@ -6,6 +6,7 @@ package policy
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
@@ -65,6 +66,10 @@ func Check(spec *controlplane.Policy) []controlplane.Violation {
 		})
 	}
 	for i, r := range spec.Rules {
+		if r.Conditions != nil && reflect.ValueOf(*r.Conditions).IsZero() {
+			// What a client meant to say may have been lost on its way: an empty list is none in protobuf.
+			refuse(i, "conditions", "there are none: leave the field out if the rule holds always")
+		}
 		if r.Conditions != nil && r.Conditions.Device != nil {
 			refuse(i, "conditions.device", "nothing reports yet what a device is, so nobody could meet this: leave it out for now")
 		}

@@ -165,3 +165,20 @@ func TestMembershipsFollowGroups(t *testing.T) {
 		}
 	}
 }
+
+// What a client wrote into conditions may have been lost on its way, and without them a rule is for everybody.
+func TestConditionsThatAreNone(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		conditions *controlplane.Conditions
+		refused    bool
+	}{
+		"left out": {nil, false}, "none": {&controlplane.Conditions{}, true}, "some": {&controlplane.Conditions{Countries: []string{"DE"}}, false},
+	} {
+		spec := &controlplane.Policy{Rules: []controlplane.Rule{{}, {Conditions: c.conditions}}}
+		got := policy.Check(spec)
+		if (len(got) > 0) != c.refused || c.refused && got[0].Field != "rules[1].conditions" {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

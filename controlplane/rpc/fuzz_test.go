@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,12 +14,14 @@ import (
 	v1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 )
 
-// What protojson accepts is accepted and means the same; what it refuses is refused, only later and better said.
+// What protojson accepts is accepted and means the same, but for empty lists in rules; what it refuses is refused, only later and better said.
 func FuzzStrictJSON(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `[]`, `{"parent":"tenants/acme","resources":[{"@type":"type.googleapis.com/sallyport.v1.App","hosts":["a"],"x":1}]}`,
 		`{"resources":[{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s"}],"etags":{"a":"b"}}`,
 		`{"validateOnly":true,"validate_onli":true}`, `{"resources":[{"@type":""}]}`, `{"resources":[null]}`, `{"parent":null,"prune":{}}`,
+		`{"resources":[{"@type":"type.googleapis.com/sallyport.v1.Grant","principals":[],"roles":[]}]}`,
+		`{"resources":[{"@type":"type.googleapis.com/google.protobuf.Duration","value":"1s"},{"@type":"type.googleapis.com/sallyport.v1.App","hosts":[]}]}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -36,6 +39,9 @@ func FuzzStrictJSON(f *testing.F) {
 			t.Fatalf("the codec fails by itself: %v", err)
 		}
 		found := refuseUnknown(&ours)
+		if refused == nil && found != nil && strings.Contains(found.Error(), "an empty list") && emptyList.Match(data) {
+			return // a message cannot hold it
+		}
 		if (refused == nil) != (found == nil) {
 			t.Errorf("protojson says %v, we say %v", refused, found)
 		}

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
+	v1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 )
 
 // A field that we do not know is refused and never dropped: it may be a condition that narrows who gets in, written by a
@@ -48,7 +49,7 @@ func (strictJSON) Unmarshal(data []byte, message any) error {
 		return errors.New("the body is empty: send at least {}")
 	}
 	malformed := protojson.Unmarshal(data, m)
-	if malformed == nil {
+	if malformed == nil && !emptyList.Match(data) {
 		return nil
 	}
 	var tree any
@@ -56,7 +57,10 @@ func (strictJSON) Unmarshal(data []byte, message any) error {
 	if json.Unmarshal(data, &tree) == nil {
 		found = unknownJSON(m.ProtoReflect().Descriptor(), tree, "")
 	}
-	if len(found) == 0 {
+	switch {
+	case len(found) == 0 && malformed == nil:
+		return nil
+	case len(found) == 0:
 		found = []controlplane.Violation{{Field: "body", Description: whatIsMalformed(malformed), Reason: controlplane.ReasonFieldInvalid}}
 	}
 	proto.Reset(m)
@@ -75,6 +79,15 @@ func whatIsMalformed(err error) string {
 	return "is not JSON of this request"
 }
 
+var emptyList = regexp.MustCompile(`\[\s*\]`)
+
+// narrows reports whether a list says whom or what a rule is about. Once it is a message, an empty one is the same as none,
+// and the rule would be about everybody.
+func narrows(f protoreflect.FieldDescriptor) bool {
+	path := f.ParentFile().Path()
+	return path == v1.File_sallyport_v1_policy_proto.Path() || path == v1.File_sallyport_v1_grant_proto.Path()
+}
+
 // leave puts violations where [refuseUnknown] finds them.
 func leave(m proto.Message, found []controlplane.Violation) {
 	var unknown []byte
@@ -89,7 +102,8 @@ func leave(m proto.Message, found []controlplane.Violation) {
 	m.ProtoReflect().SetUnknown(unknown)
 }
 
-// unknownJSON returns the fields and enum values of a JSON object that its message does not have.
+// unknownJSON returns the fields and enum values of a JSON object that its message does not have, and what it cannot hold:
+// lists that are there and empty, where that makes a difference.
 func unknownJSON(d protoreflect.MessageDescriptor, tree any, at string) []controlplane.Violation {
 	object, ok := tree.(map[string]any)
 	if !ok || d.ParentFile().Package() != "sallyport.v1" && d.FullName() != anyName {
@@ -101,7 +115,9 @@ func unknownJSON(d protoreflect.MessageDescriptor, tree any, at string) []contro
 		if err != nil {
 			return nil // protojson has said so
 		}
-		d = t.Descriptor()
+		if d = t.Descriptor(); d.ParentFile().Package() != "sallyport.v1" {
+			return nil
+		}
 	}
 	var found []controlplane.Violation
 	for _, key := range slices.Sorted(keys(object)) {
@@ -128,6 +144,12 @@ const anyName protoreflect.FullName = "google.protobuf.Any"
 
 func unknownIn(f protoreflect.FieldDescriptor, value any, at string) []controlplane.Violation {
 	if list, ok := value.([]any); ok && f.IsList() {
+		if len(list) == 0 && narrows(f) {
+			return []controlplane.Violation{{
+				Field: at, Reason: controlplane.ReasonFieldInvalid,
+				Description: "an empty list is not everything, and nothing is not meant: leave the field out, or say what it is",
+			}}
+		}
 		var found []controlplane.Violation
 		for i, element := range list {
 			found = append(found, unknownElement(f, element, fmt.Sprintf("%s[%d]", at, i))...)

@@ -75,6 +75,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"duration, too long":  {"kind: App\nid: a\nmax_staleness: 9999999h\n", `f.yaml:3:16: App a: max_staleness: want a duration such as 90s, 1h30m or 24h`},
 		"bad instant":         {"kind: Policy\nid: p\nrules: [{conditions: {not_after: 2026-12-31}}]\n", `f.yaml:3:34: Policy p: rules[0].conditions.not_after: want an instant such as 2026-12-31T23:59:59Z or 2026-12-31T23:59:59+01:00`},
 		"list wanted":         {"kind: App\nid: a\nhosts: a.test\n", `f.yaml:3:8: App a: hosts: want a list`},
+		"empty in a rule":     {"kind: Policy\nid: p\nrules: [{conditions: {source_cidrs: []}}]\n", `f.yaml:3:37: Policy p: rules[0].conditions.source_cidrs: an empty list is not everything`},
+		"empty in a grant":    {"kind: Grant\nid: g\noperations: []\n", `f.yaml:3:13: Grant g: operations: an empty list is not everything`},
 		"null for a list":     {"kind: App\nid: a\nhosts:\n", `f.yaml:3:7: App a: hosts: want a list`},
 		"mapping wanted":      {"kind: App\nid: a\nsession: 1h\n", `f.yaml:3:10: App a: session: want a mapping`},
 		"map wanted":          {"kind: App\nid: a\nlabels: [a]\n", `f.yaml:3:9: App a: labels: want a mapping`},

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/sallyport-iap/sallyport/cmd/internal/spelling"
+	sallyportv1 "github.com/sallyport-iap/sallyport/proto/gen/sallyport/v1"
 )
 
 // outputOnly are the envelope's fields that only the server writes, and `name`, which `id` stands for.
@@ -66,6 +67,10 @@ func (d *decoder) field(n *yaml.Node, f protoreflect.FieldDescriptor, prefix, pa
 			d.fail(n, prefix+path, "", "want a list")
 			return nil
 		}
+		if len(n.Content) == 0 && narrows(f) {
+			d.fail(n, prefix+path, "", "an empty list is not everything, and nothing is not meant: leave the field out, or say what it is")
+			return nil
+		}
 		list := make([]json.RawMessage, 0, len(n.Content))
 		for i, item := range n.Content {
 			list = append(list, d.value(item, f, prefix, fmt.Sprintf("%s[%d]", path, i)))
@@ -92,6 +97,13 @@ func (d *decoder) value(n *yaml.Node, f protoreflect.FieldDescriptor, prefix, pa
 	default:
 		return d.number(n, prefix+path)
 	}
+}
+
+// narrows reports whether a list says whom or what a rule is about. An empty one would arrive as none, and the rule would be
+// about everybody.
+func narrows(f protoreflect.FieldDescriptor) bool {
+	path := f.ParentFile().Path()
+	return path == sallyportv1.File_sallyport_v1_policy_proto.Path() || path == sallyportv1.File_sallyport_v1_grant_proto.Path()
 }
 
 // encode is of values that were made here, which can be encoded.
