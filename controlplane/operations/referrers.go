@@ -2,6 +2,7 @@ package operations
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -84,12 +85,30 @@ func uses(resources []*controlplane.Resource, app string) []use {
 			for _, name := range rule.Operations {
 				all = append(all, use{policy: r.ID, rule: rule.ID, name: name})
 			}
+			for _, name := range texts(rule.Expression) {
+				all = append(all, use{policy: r.ID, rule: rule.ID, name: name})
+			}
 			for _, role := range rule.Roles {
 				for _, name := range roles[role] {
 					all = append(all, use{policy: r.ID, rule: rule.ID, role: role, name: name})
 				}
 			}
 		}
+	}
+	return all
+}
+
+var quotedText = regexp.MustCompile(`"([^"\n]*)"|'([^'\n]*)'`)
+
+// texts are what an expression that asks for the operation may compare it with: every text in it, for one too many refuses an
+// import, and one too few lets a DENY be for nothing.
+func texts(expression string) []string {
+	if !strings.Contains(expression, "operation") {
+		return nil
+	}
+	var all []string
+	for _, found := range quotedText.FindAllStringSubmatch(expression, -1) {
+		all = append(all, found[1]+found[2])
 	}
 	return all
 }

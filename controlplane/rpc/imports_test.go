@@ -218,6 +218,11 @@ func TestImportUnderRules(t *testing.T) {
 	s.withPolicy(t, "droppers", "ALLOW", []string{"other", "wiki"}, nil, []string{"dropper"})
 	s.withPolicy(t, "admins", "DENY", []string{"wild", "other"}, []string{"admin.*"}, nil)
 
+	s.withApp(t, "asked", "drop DELETE /pages")
+	call(t, s.acme.policies.CreatePolicy, &v1.CreatePolicyRequest{Parent: "tenants/acme", PolicyId: "asks", Policy: &v1.Policy{Apps: []string{"asked"}, Rules: []*v1.Rule{{
+		Id: "rule", Effect: v1.Effect_EFFECT_DENY, Principals: []string{"anyone"}, Operations: []string{"*"}, Expression: `request.operation in ["drop", "x"]`,
+	}}}})
+
 	renamed := document("/pages: {get: {operationId: pages}, delete: {operationId: deletePage}}")
 	const name = `operations of tenants/acme/apps/wiki that would be gone are in use: `
 	for _, c := range []struct {
@@ -231,6 +236,7 @@ func TestImportUnderRules(t *testing.T) {
 		{"wiki", document("/pages: {get: {operationId: pages}}"), true, name + `"drop" by tenants/acme/policies/droppers (rule "rule", by the role "dropper"); ` +
 			`"drop" by tenants/acme/policies/nobody-drops (rule "rule")`},
 		{"plain", renamed, false, `operations of tenants/acme/apps/plain that would be gone are in use: "read" by tenants/acme/policies/readers (rule "rule")`},
+		{"asked", renamed, false, `operations of tenants/acme/apps/asked that would be gone are in use: "drop", which would be "delete-page", by tenants/acme/policies/asks (rule "rule")`},
 	} {
 		for _, validateOnly := range []bool{true, false} {
 			request := into(c.app, c.document)
