@@ -28,8 +28,9 @@ const (
 
 func maxBytes(procedure string) int {
 	switch procedure {
-	case v1.ConfigServiceApplyProcedure, v1.DecisionServiceSimulateProcedure:
-		return maxApply
+	case v1.ConfigServiceApplyProcedure, v1.DecisionServiceSimulateProcedure, v1.DecisionServiceExplainProcedure, v1.DecisionServiceLintProcedure,
+		v1.DecisionServiceWhoCanAccessProcedure, v1.DecisionServiceWhatCanAccessProcedure, v1.PolicyTestServiceRunPolicyTestsProcedure:
+		return maxApply // a draft is what Apply takes
 	case v1.AppServiceImportOperationsProcedure:
 		return maxImport
 	default:

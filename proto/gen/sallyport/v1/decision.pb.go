@@ -269,7 +269,7 @@ func (x *LintRequest) GetDraft() []*anypb.Any {
 // Response of Lint.
 type LintResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Ordered by resource and field; at most 1000.
+	// Warnings first, then ordered by resource and field; at most 1000.
 	Findings []*LintFinding `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`
 	// How many there are in all.
 	Total int32 `protobuf:"varint,2,opt,name=total,proto3" json:"total,omitempty"`
@@ -3729,7 +3729,7 @@ const file_sallyport_v1_decision_proto_rawDesc = "" +
 	"\x1bsallyport/v1/decision.proto\x12\fsallyport.v1\x1a\x1bbuf/validate/validate.proto\x1a\x19google/protobuf/any.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x18sallyport/v1/audit.proto\x1a\x17sallyport/v1/lint.proto\x1a\x19sallyport/v1/policy.proto\"\\\n" +
 	"\vLintRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x125\n" +
-	"\x05draft\x18\x02 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05draft\"w\n" +
+	"\x05draft\x18\x02 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05draft\"w\n" +
 	"\fLintResponse\x125\n" +
 	"\bfindings\x18\x01 \x03(\v2\x19.sallyport.v1.LintFindingR\bfindings\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x05R\x05total\x12\x1a\n" +
@@ -3739,11 +3739,11 @@ const file_sallyport_v1_decision_proto_rawDesc = "" +
 	"\bquestion\x18\x02 \x01(\v2\x1e.sallyport.v1.DecisionQuestionH\x00R\bquestion\x12!\n" +
 	"\vdecision_id\x18\x03 \x01(\tH\x00R\n" +
 	"decisionId\x125\n" +
-	"\x05draft\x18\x04 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05draftB\x0e\n" +
-	"\x05about\x12\x05\xbaH\x02\b\x01\"\x98\x03\n" +
-	"\x10DecisionQuestion\x12\x10\n" +
-	"\x03app\x18\x01 \x01(\tR\x03app\x12\x1c\n" +
-	"\toperation\x18\x02 \x01(\tR\toperation\x12\x1f\n" +
+	"\x05draft\x18\x04 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05draftB\x0e\n" +
+	"\x05about\x12\x05\xbaH\x02\b\x01\"\xb4\x03\n" +
+	"\x10DecisionQuestion\x12\x19\n" +
+	"\x03app\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18?R\x03app\x12&\n" +
+	"\toperation\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\toperation\x12\x1f\n" +
 	"\x06method\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x06method\x12\x1c\n" +
 	"\x04host\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x04host\x12\x1c\n" +
 	"\x04path\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80@R\x04path\x12'\n" +
@@ -3751,22 +3751,24 @@ const file_sallyport_v1_decision_proto_rawDesc = "" +
 	"\xbaH\a\xd8\x01\x01r\x02p\x01R\bsourceIp\x12.\n" +
 	"\acountry\x18\a \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{2})?$R\acountry\x12.\n" +
 	"\x04time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x126\n" +
-	"\x06person\x18\t \x01(\v2\x1c.sallyport.v1.QuestionPersonH\x00R\x06person\x12)\n" +
+	"\x06person\x18\t \x01(\v2\x1c.sallyport.v1.QuestionPersonH\x00R\x06person\x122\n" +
 	"\x0fservice_account\x18\n" +
-	" \x01(\tH\x00R\x0eserviceAccountB\v\n" +
-	"\tprincipal\"\x83\x04\n" +
+	" \x01(\tB\a\xbaH\x04r\x02\x18?H\x00R\x0eserviceAccountB\v\n" +
+	"\tprincipal\"\xa1\x04\n" +
 	"\x0eQuestionPerson\x12\"\n" +
-	"\asubject\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\asubject\x12+\n" +
-	"\x11identity_provider\x18\x02 \x01(\tR\x10identityProvider\x12\x1e\n" +
+	"\asubject\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\asubject\x124\n" +
+	"\x11identity_provider\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18?R\x10identityProvider\x12\x1e\n" +
 	"\x05email\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\x05email\x12%\n" +
-	"\x0eemail_verified\x18\x04 \x01(\bR\remailVerified\x12,\n" +
-	"\fclaim_groups\x18\x05 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\vclaimGroups\x122\n" +
-	"\x15claim_groups_complete\x18\x06 \x01(\bR\x13claimGroupsComplete\x129\n" +
-	"\x13claim_groups_absent\x18\a \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\x11claimGroupsAbsent\x127\n" +
+	"\x0eemail_verified\x18\x04 \x01(\bR\remailVerified\x123\n" +
+	"\fclaim_groups\x18\x05 \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\xd0\x0f\"\x05r\x03\x18\x80\bR\vclaimGroups\x122\n" +
+	"\x15claim_groups_complete\x18\x06 \x01(\bR\x13claimGroupsComplete\x12@\n" +
+	"\x13claim_groups_absent\x18\a \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x10\xd0\x0f\"\x05r\x03\x18\x80\bR\x11claimGroupsAbsent\x127\n" +
 	"\tauth_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\bauthTime\x12\x1a\n" +
-	"\x03acr\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x03acr\x12\x1a\n" +
+	"\x03acr\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x03acr\x12!\n" +
 	"\x03amr\x18\n" +
-	" \x03(\tB\b\xbaH\x05\x92\x01\x02\x10@R\x03amr\x12\x1b\n" +
+	" \x03(\tB\x0f\xbaH\f\x92\x01\t\x10@\"\x05r\x03\x18\x80\x02R\x03amr\x12\x1b\n" +
 	"\tamr_known\x18\v \x01(\bR\bamrKnown\x12.\n" +
 	"\x05asked\x18\f \x01(\v2\x18.sallyport.v1.EventAskedR\x05asked\"\x92\x05\n" +
 	"\x0fExplainResponse\x12\x18\n" +
@@ -3830,7 +3832,7 @@ const file_sallyport_v1_decision_proto_rawDesc = "" +
 	"\x05facts\x18\a \x03(\tR\x05facts\"\xb2\x02\n" +
 	"\x0fSimulateRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x125\n" +
-	"\x05draft\x18\x02 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05draft\x120\n" +
+	"\x05draft\x18\x02 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05draft\x120\n" +
 	"\x05since\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x120\n" +
 	"\x05until\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x19\n" +
 	"\x03app\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18?R\x03app\x12*\n" +
@@ -3948,7 +3950,7 @@ const file_sallyport_v1_decision_proto_rawDesc = "" +
 	"\toperation\x18\x03 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\toperation\x12A\n" +
 	"\rcircumstances\x18\x04 \x01(\v2\x1b.sallyport.v1.CircumstancesR\rcircumstances\x125\n" +
-	"\x05draft\x18\x05 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05draft\x12!\n" +
+	"\x05draft\x18\x05 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05draft\x12!\n" +
 	"\fshow_unknown\x18\x06 \x01(\bR\vshowUnknown\x12'\n" +
 	"\tpage_size\x18\a \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +
@@ -3966,7 +3968,7 @@ const file_sallyport_v1_decision_proto_rawDesc = "" +
 	"\x06person\x18\x02 \x01(\v2\x1c.sallyport.v1.QuestionPersonH\x00R\x06person\x122\n" +
 	"\x0fservice_account\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18?H\x00R\x0eserviceAccount\x12A\n" +
 	"\rcircumstances\x18\x04 \x01(\v2\x1b.sallyport.v1.CircumstancesR\rcircumstances\x125\n" +
-	"\x05draft\x18\x05 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05draft\x12!\n" +
+	"\x05draft\x18\x05 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05draft\x12!\n" +
 	"\fshow_unknown\x18\x06 \x01(\bR\vshowUnknown\x12'\n" +
 	"\tpage_size\x18\a \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xf4\x03(\x00R\bpageSize\x12'\n" +

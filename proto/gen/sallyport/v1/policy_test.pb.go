@@ -1371,7 +1371,7 @@ const file_sallyport_v1_policy_test_proto_rawDesc = "" +
 	"\brevision\x18\x01 \x01(\tR\brevision\"f\n" +
 	"\x15RunPolicyTestsRequest\x12\x16\n" +
 	"\x06parent\x18\x01 \x01(\tR\x06parent\x125\n" +
-	"\x05draft\x18\x02 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05draft\"\x9c\x01\n" +
+	"\x05draft\x18\x02 \x03(\v2\x14.google.protobuf.AnyB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05draft\"\x9c\x01\n" +
 	"\x16RunPolicyTestsResponse\x128\n" +
 	"\aresults\x18\x01 \x03(\v2\x1e.sallyport.v1.PolicyTestResultR\aresults\x12\x14\n" +
 	"\x05total\x18\x02 \x01(\x05R\x05total\x12\x16\n" +
