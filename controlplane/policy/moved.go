@@ -13,8 +13,11 @@ import (
 // ofApp adds what an app's requests are lost to: to apps that have its hosts now, and to other operations.
 func (l *losses) ofApp(before, after *Site, was *thing, changed map[string]bool) {
 	heirs := map[string][]string{} // by app: hosts
+	is := after.thing(controlplane.KindApp, was.ID)
 	for _, host := range was.app.Spec.Hosts {
-		if heir, ok := after.Host(host); ok {
+		if is != nil && slices.Contains(is.app.Spec.Hosts, host) {
+			heirs[was.ID] = append(heirs[was.ID], host)
+		} else if heir, ok := after.Host(host); ok { // whoever has all hosts is not looked for without need
 			heirs[heir.ID] = append(heirs[heir.ID], host)
 		}
 	}
