@@ -44,8 +44,8 @@ func weighValue(v reflect.Value) int {
 			weight = weighValue(v.Elem())
 		}
 	case reflect.Struct:
-		for i := range v.NumField() {
-			if f := v.Field(i); f.Kind() != reflect.String || f.Len() > 0 {
+		for _, f := range v.Fields() {
+			if f.Kind() != reflect.String || f.Len() > 0 {
 				weight += weighValue(f)
 			}
 		}
