@@ -105,7 +105,7 @@ func TestGuardRailsAreNotForAppManagers(t *testing.T) {
 }
 
 // An app manager says what requests are which operations, but takes none out from under what others wrote by it.
-func TestOperationsStayUnderGuardRails(t *testing.T) {
+func TestOperationsStayUnderGuardRails(t *testing.T) { //nolint:tparallel // all of one tenant
 	t.Parallel()
 	s := setup(t)
 	app := func(id, host string, labels object, operations ...any) object {
@@ -134,14 +134,16 @@ func TestOperationsStayUnderGuardRails(t *testing.T) {
 		"of two apps":      {deny("p", both, object{"operations": []any{"admin"}}), []object{app("mine", "mine.acme.test", mine, admin(object{"id": "administer"}))}, true},
 		"its own policy": {
 			deny("p", object{"apps": []any{"mine"}}, object{"operations": []any{"admin"}}),
-			[]object{app("mine", "mine.acme.test", mine, admin(object{"id": "administer"})), deny("p", object{"apps": []any{"mine"}}, object{"operations": []any{"administer"}})}, false,
+			[]object{app("mine", "mine.acme.test", mine, admin(object{"id": "administer"})), deny("p", object{"apps": []any{"mine"}}, object{"operations": []any{"administer"}})},
+			false,
 		},
 		"its host moves": {
 			deny("p", rail, object{"operations": []any{"*"}}),
-			[]object{app("mine", "old.acme.test", mine, admin(nil)), app("new", "mine.acme.test", object{"team": "a"}, admin(nil))}, true,
+			[]object{app("mine", "old.acme.test", mine, admin(nil)), app("new", "mine.acme.test", object{"team": "a"}, admin(nil))},
+			true,
 		},
 	} {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // one tenant
+		t.Run(name, func(t *testing.T) {
 			s.acme.must(t, "ConfigService/Apply", apply([]object{
 				typed("Role", "roles/dangerous", object{"access": []any{"ACCESS_CLASS_ADMIN"}}),
 				app("mine", "mine.acme.test", mine, admin(nil)), app("base", "base.acme.test", nil, admin(nil)), c.rule,
