@@ -48,3 +48,16 @@ func Sought(tx *store.TenantTx, provider string, revisions ...int64) (list [][]s
 
 // Enter takes a place for a simulation.
 func (s *Service) Enter(of controlplane.UID) (leave func(), err error) { return s.enter(of) }
+
+// Shadowed sums up events by what they say of a policy in SHADOW mode.
+func Shadowed(id string, events ...[]byte) (*ShadowSummary, error) {
+	r := &shadowRun{ShadowSummary: &ShadowSummary{}, id: id, quoted: []byte(`"` + id + `"`), tally: tally{each: someExamples, left: maxExamples}}
+	var raw recorded.Raw
+	for _, event := range events {
+		recorded.Scan(event, &raw)
+		if err := r.event("1", &raw); err != nil {
+			return nil, err
+		}
+	}
+	return r.ShadowSummary, nil
+}

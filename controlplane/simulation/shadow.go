@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/recorded"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
+	engine "github.com/sallyport-iap/sallyport/edge/policy"
 )
 
 // ShadowSummary is what a policy in SHADOW mode would have changed.
@@ -93,8 +94,8 @@ func (r *shadowRun) event(id string, raw *recorded.Raw) error {
 func (r *shadowRun) add(id string, raw *recorded.Raw, would shadowed) {
 	r.Seen++
 	before := Outcome{recorded.Text(raw.Outcome), recorded.Text(raw.Reason), recorded.Text(raw.Policy), recorded.Text(raw.Rule), recorded.Text(raw.Grant)}
-	if before.Outcome == would.Outcome {
-		r.Unchanged++
+	if before.Outcome == would.Outcome || before.Reason == string(engine.RouteNone) && would.Outcome == allow {
+		r.Unchanged++ // what no route takes is refused once the rules allow it, as they already do
 		return
 	}
 	after := Outcome{Outcome: would.Outcome, Reason: would.Reason}
