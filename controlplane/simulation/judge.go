@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	"github.com/sallyport-iap/sallyport/controlplane/recorded"
 	engine "github.com/sallyport-iap/sallyport/edge/policy"
 )
@@ -105,9 +106,9 @@ func (j *judge) event(raw *recorded.Raw) (e judged, why string, err error) {
 	if p.facts.Incomplete {
 		return e, whyCut, nil
 	}
-	q := &asked{
+	q := &engine.Request{
 		Host: recorded.Text(raw.Host), Method: recorded.Text(raw.MatchMethod), Path: recorded.Text(raw.Path),
-		SourceIP: recorded.Address(recorded.Text(raw.SourceIP)), Country: recorded.Text(raw.Country), Time: when,
+		SourceIP: recorded.Address(recorded.Text(raw.SourceIP)), Country: recorded.Text(raw.Country), Now: when,
 	}
 	if q.Method == "" {
 		q.Method = recorded.Text(raw.Method)
@@ -131,16 +132,16 @@ func (j *judge) eraOf(raw *recorded.Raw) (*era, error) {
 	return found, err
 }
 
-func (j *judge) decide(q *asked, p *person, e *judged) {
-	var at [2]target
+func (j *judge) decide(q *engine.Request, p *person, e *judged) {
+	var at [2]policy.Target
 	var apps [2]string
 	allowed := true
 	for i, s := range j.sides {
-		at[i] = s.find(q)
-		if at[i].refusal.Outcome == "" {
-			apps[i] = at[i].app
+		at[i] = s.Target(*q)
+		if at[i].Refused == "" {
+			apps[i] = at[i].App
 		}
-		e.outcome[i] = s.answer(&at[i], p, p.plain[i], i)
+		e.outcome[i] = s.answer(&at[i], p, p.plain[i])
 		e.certain[i] = true
 		allowed = allowed && e.outcome[i].Outcome == allow
 	}
@@ -162,18 +163,9 @@ func (j *judge) decide(q *asked, p *person, e *judged) {
 	for _, who := range f.ways {
 		var o [2]Outcome
 		for i, s := range j.sides {
-			o[i] = s.answer(&at[i], p, who[i], i)
+			o[i] = s.answer(&at[i], p, who[i])
 			e.certain[i] = e.certain[i] && o[i].Outcome == e.outcome[i].Outcome
 		}
 		e.same = e.same && o[0].Outcome == o[1].Outcome
 	}
-}
-
-// answer is decide, and says why somebody is a stranger who was none.
-func (s *side) answer(t *target, p *person, who *engine.Principal, side int) Outcome {
-	o := s.decide(t, who)
-	if o.Outcome == "AUTHENTICATE" && !p.admitted[side] && p.identity.Kind != engine.Anonymous {
-		o.Reason = string(engine.IdentityDisabled)
-	}
-	return o
 }

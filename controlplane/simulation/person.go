@@ -100,7 +100,7 @@ func meet(raw *recorded.Raw, era *era, sides []*side) (*person, error) {
 		}
 	}
 	for i, s := range sides {
-		if p.admitted[i] = s.admits(&p.identity); p.admitted[i] {
+		if p.admitted[i] = s.Admits(&p.identity); p.admitted[i] {
 			p.plain[i] = p.resolve(s, nil, nil)
 		}
 	}

@@ -1,18 +1,13 @@
 package simulation
 
 import (
-	"errors"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	engine "github.com/sallyport-iap/sallyport/edge/policy"
 	"github.com/sallyport-iap/sallyport/edge/policy/expression"
-	"github.com/sallyport-iap/sallyport/edge/route"
 )
 
 // Outcome is what is decided, and by what.
@@ -60,65 +55,13 @@ func newSide(site *policy.Site) *side {
 	return s
 }
 
-// asked is a request in the form in which it is decided by either side, but for who makes it.
-type asked struct {
-	Host, Method, Path string
-	SourceIP           netip.Addr
-	Country            string
-	Time               time.Time
-}
-
-// target is an app and an operation of it, as a side finds them; or why there are none.
-type target struct {
-	app     string
-	request engine.Request
-	routed  bool
-	refusal Outcome
-}
-
-func (s *side) find(q *asked) target {
-	app, ok := s.Host(q.Host)
-	if !ok {
-		return target{refusal: Outcome{Outcome: refused, Reason: string(engine.RouteMisdirected)}}
-	}
-	operation, path, routed, err := app.Operation(q.Host, q.Method, q.Path)
-	if err != nil {
-		reason := string(engine.RequestMalformedTarget)
-		if refusal, ok := errors.AsType[*route.Refusal](err); ok {
-			reason = refusal.Reason
-		}
-		return target{app: app.ID, refusal: Outcome{Outcome: refused, Reason: reason}}
-	}
-	return target{app: app.ID, routed: routed, request: engine.Request{
-		Operation: operation, Method: q.Method, Host: q.Host, Path: path, SourceIP: q.SourceIP, Country: q.Country, Now: q.Time,
-	}}
-}
-
-// decide answers as an edge does. Who is nil is a stranger.
-func (s *side) decide(t *target, who *engine.Principal) Outcome {
-	if t.refusal.Outcome != "" {
-		return t.refusal
-	}
-	t.request.Principal = who
-	d := s.Program.Decide(t.app, &t.request)
-	if d.Outcome == engine.Allow && !t.routed {
-		return Outcome{Outcome: refused, Reason: string(engine.RouteNone)}
+// answer is what becomes of a request that somebody makes; who is nil if the side does not admit them.
+func (s *side) answer(t *policy.Target, p *person, who *engine.Principal) Outcome {
+	d, isRefused := s.Answer(t, p.identity.Kind, who)
+	if isRefused {
+		return Outcome{Outcome: refused, Reason: string(d.Reason)}
 	}
 	return Outcome{d.Outcome.String(), string(d.Reason), d.Policy, d.Rule, d.Grant}
-}
-
-// admits says whether somebody's credential is good: of a provider or service account that is there and not disabled.
-func (s *side) admits(id *engine.Identity) bool {
-	switch id.Kind {
-	case engine.Person:
-		provider, ok := s.Provider(id.IDP)
-		return ok && !provider.Disabled
-	case engine.Machine:
-		r := s.Resource(controlplane.KindServiceAccount, id.ServiceAccount)
-		return r != nil && !r.Spec.(*controlplane.ServiceAccount).Disabled
-	default:
-		return false
-	}
 }
 
 // leading returns where the values of claims lead for an app.
