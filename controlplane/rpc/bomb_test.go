@@ -41,6 +41,11 @@ func TestBombs(t *testing.T) {
 		}
 		return all
 	}
+	searching := func(n, segments int) []object {
+		return rules(n, func(i int) object {
+			return object{"expression": fmt.Sprintf("request.path.startsWith(%q) && session.amr.exists(a, a == 'hwk' || a == 'x%d')", strings.Repeat("/a", segments), i)}
+		})
+	}
 	people := func(n int) []any {
 		list := make([]any, n)
 		for i := range list {
@@ -66,9 +71,9 @@ func TestBombs(t *testing.T) {
 		{"an expression's cost", one("expression", "session.amr.all(a, session.amr.all(b, session.amr.all(c, a == b || b == c)))"), "invalid_argument", "resources[0].rules[0].expression", "10000"},
 		{"a pattern that repeats", one("expression", `request.path.matches("(a{1,1000}b{1,1000}){1000}")`), "invalid_argument", "resources[0].rules[0].expression", ""},
 		{"a pattern that backtracks", one("expression", `request.path.matches("`+strings.Repeat("a?", 128)+`")`), "invalid_argument", "resources[0].rules[0].expression", "10000"},
-		{"a thousand that are allowed", rules(1000, func(i int) object {
-			return object{"expression": fmt.Sprintf("request.path.startsWith(%q) && session.amr.exists(a, a == 'hwk' || a == 'x%d')", strings.Repeat("/a", 1000), i)}
-		}), "", "", ""},
+		{"many, of one operation", searching(200, 1000), "invalid_argument", "", "100000"},
+		{"many, of a tenant", searching(1000, 1000), "invalid_argument", "", "2,000,000"},
+		{"many that are allowed", searching(20, 1000), "", "", ""},
 		{"wildcards of a path", []object{with(appWith("api", nil), object{"operations": []any{
 			object{"id": "o", "methods": []any{"*"}, "paths": []any{"/" + strings.Repeat("*a", 4000)}},
 		}})}, "invalid_argument", "resources[0].operations[0].paths[0]", ""},
