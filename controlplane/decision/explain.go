@@ -20,6 +20,8 @@ type Answer struct {
 	Event               *store.AccessEvent // that was explained, if it was one
 	Revision            controlplane.Revision
 	Notes               []string
+
+	found bool // the policy of then
 }
 
 // Explain answers a question by the policy that is there, or by a draft, if there is one.

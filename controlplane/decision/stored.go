@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
 	"github.com/sallyport-iap/sallyport/controlplane/recorded"
 	"github.com/sallyport-iap/sallyport/controlplane/store"
+	engine "github.com/sallyport-iap/sallyport/edge/policy"
 )
 
 // ExplainStored explains a decision of an edge, from the facts that it recorded and the policy as it was at that revision;
@@ -48,35 +49,73 @@ func (s *Service) ExplainStored(ctx context.Context, caller *controlplane.Caller
 	if err != nil {
 		return nil, err
 	}
-	if !r.Ruled() {
+	if !r.Ruled() && (draft == nil || !r.Unrouted()) {
 		answer.note("No rule was asked: the request was answered before, or without, a decision on them.")
 		return answer, nil
-	}
-	then := policy.NewSite(resources)
-	site, request := then, r.Ask()
-	if draft != nil {
-		if site, answer.Revision, err = s.site(ctx, caller, scope, draft); err != nil {
-			return nil, err
-		}
-		if app, ok := site.App(r.App); ok && request.Path != "" {
-			request.Operation, _, _, _ = app.Operation(request.Host, request.Method, r.Request.Path) // what is refused is no operation
-		}
 	}
 	if r.Decision.Facts == nil && r.Principal.Kind == "user" {
 		answer.note("The edge recorded only part of what it decided on: groups of the provider, and whether the address is verified, are taken as unknown.")
 	} else if f := r.Decision.Facts; f != nil && f.Incomplete {
 		answer.note("The edge had to cut what it recorded (a path of more than 512 bytes, or many groups), so some facts are taken as unknown.")
 	}
-	request.Principal = site.Program.Resolve(r.Identity(then.Claims(r.Principal.Provider)))
-	answer.Explanation = site.Program.Explain(r.App, &request)
+	then := policy.NewSite(resources)
+	identity := r.Identity(nil)
+	if answer.found {
+		identity = r.Identity(then.Claims(r.Principal.Provider)) // edges looked for these
+	}
+	if draft != nil {
+		var site *policy.Site
+		if site, answer.Revision, err = s.site(ctx, caller, scope, draft); err != nil {
+			return nil, err
+		}
+		answer.under(site, r, identity)
+	} else {
+		request := r.Ask()
+		request.Principal = then.Program.Resolve(identity)
+		answer.Explanation = then.Program.Explain(r.App, &request)
+	}
 	if r.Preflight() {
 		answer.note("It was a preflight (CORS) without identity, which the app lets through whatever rules say of strangers (cors_preflight): " +
 			"the edge decided ALLOW allow.public. This is what rules say of it by itself.")
-	} else if now := answer.Outcome.String(); draft == nil && (now != r.Decision.Outcome || string(answer.Reason) != r.Decision.Reason) {
+	} else if draft == nil && (answer.Outcome.String() != r.Decision.Outcome || string(answer.Reason) != r.Decision.Reason) {
 		answer.note(fmt.Sprintf("The edge decided %s %s; what is recorded does not suffice to show why, or the outcome was made after the rules, as by the upstream.",
 			r.Decision.Outcome, r.Decision.Reason))
 	}
 	return answer, nil
+}
+
+// under explains what would become of a recorded request by a draft, which can have moved the host to another app, and can
+// admit somebody no longer, or know their address no longer.
+func (a *Answer) under(site *policy.Site, r *recorded.Record, who engine.Identity) {
+	request := r.Ask()
+	cut := request.Path == ""
+	if !cut {
+		request.Path = r.Request.Path
+	}
+	target := site.Target(request)
+	if app, ok := site.Host(request.Host); ok && cut {
+		target = policy.Target{App: app.ID, Request: request, Routed: true} // the operation is that of then
+	}
+	var principal *engine.Principal
+	if site.Admits(&who) {
+		who.EmailDomainOwned = site.Owns(who.IDP, who.Email)
+		principal = site.Program.Resolve(who)
+	} else if who.Kind != engine.Anonymous {
+		a.note("By the draft nobody is signed in by this credential any more: its identity provider or service account is disabled or gone.")
+	}
+	d, refused := site.Answer(&target, who.Kind, principal)
+	switch {
+	case target.Refused == engine.RouteMisdirected:
+		a.Before, a.Detail = &d, "No app has the host "+request.Host+"."
+	case refused && target.Refused == "":
+		a.Before, a.Detail = &d, "Rules allow it, but no route of the app "+target.App+" leads anywhere from this path."
+	case refused:
+		a.Before, a.Detail = &d, "The app "+target.App+" takes no such path."
+	case d.Reason == engine.IdentityDisabled:
+		a.Before, a.Detail = &d, "The identity provider or the service account is disabled or gone."
+	default:
+		a.Explanation = site.Program.Explain(target.App, &target.Request)
+	}
 }
 
 // then finds the policy of a recorded decision, or says why it is not that.
@@ -90,6 +129,7 @@ func (a *Answer) then(tx *store.TenantTx, r *recorded.Record) ([]*controlplane.R
 	default:
 		resources, ok, err := past(tx, config)
 		if err != nil || ok {
+			a.found = ok
 			a.Revision = controlplane.Revision{Lane: controlplane.Config, Number: config}
 			return resources, err
 		}

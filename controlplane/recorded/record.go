@@ -83,6 +83,11 @@ func (r *Record) Ruled() bool {
 	return r.App != "" && r.Decision.Outcome != "REFUSED" && r.Decision.Outcome != "UNAVAILABLE" && r.Decision.Outcome != ""
 }
 
+// Unrouted reports whether rules allowed it, and then no route of the app led anywhere.
+func (r *Record) Unrouted() bool {
+	return r.App != "" && r.Decision.Facts != nil && r.Decision.Outcome == "REFUSED" && r.Decision.Reason == string(engine.RouteNone)
+}
+
 // Preflight reports whether a browser only asked if it may ask: an app can let that through without identity, which is no
 // rule's doing.
 func (r *Record) Preflight() bool {
