@@ -54,7 +54,7 @@ func walk(root string, visit func(at string) error) error {
 			}
 			return nil
 		}
-		if !entry.Type().IsRegular() {
+		if !entry.Type().IsRegular() || at == ".git" { // a file in a linked worktree
 			return nil
 		}
 		return visit(at)

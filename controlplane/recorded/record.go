@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"regexp"
 	"slices"
@@ -92,7 +91,7 @@ func (r *Record) Unrouted() bool {
 // rule's doing.
 func (r *Record) Preflight() bool {
 	d := &r.Decision
-	return r.Request.Method == http.MethodOptions && d.Outcome == "ALLOW" && d.Reason == string(engine.AllowPublic) && d.Policy == "" && d.Grant == ""
+	return r.Request.Method == "OPTIONS" && d.Outcome == "ALLOW" && d.Reason == string(engine.AllowPublic) && d.Policy == "" && d.Grant == ""
 }
 
 // Identity is who it was; sought are the values of the provider's claim that were looked for at the time.
