@@ -16,6 +16,7 @@ const (
 	changesAtOnce = 500
 	changesInAll  = 20_000
 	maxEras       = 1_000
+	maxSought     = 500_000 // values of claims, of all eras together: of others it is not known
 )
 
 // era is a time during which edges looked for the same values of claims.
@@ -31,6 +32,7 @@ type eras struct {
 	groups  map[string][]controlplane.IDPGroup
 	at      controlplane.Revision // changes since then are taken back
 	read    int
+	values  int  // of the eras together
 	begun   bool // the history is read to its end
 	lineage string
 	unknown *era
@@ -136,8 +138,15 @@ func (e *eras) open(since int64) {
 	}
 	for _, other := range e.list {
 		if maps.EqualFunc(other.sought, sought, maps.Equal[map[string]bool, map[string]bool]) {
-			sought = other.sought
+			e.list = append(e.list, &era{number: len(e.list), since: since, sought: other.sought})
+			return
 		}
+	}
+	for _, names := range sought {
+		e.values += len(names)
+	}
+	if e.values > maxSought {
+		sought = nil
 	}
 	e.list = append(e.list, &era{number: len(e.list), since: since, sought: sought})
 }

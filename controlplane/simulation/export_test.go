@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"maps"
+	"runtime"
 	"slices"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
@@ -17,9 +18,9 @@ type Judged struct {
 	Same    bool
 }
 
-// Judge decides events by two policies, as Run does, with room to remember so many people.
+// Judge decides events by two policies, as Run does, with so many bytes to remember people in.
 func Judge(today, draft *policy.Site, sought map[string]map[string]bool, room int, events [][]byte) (list []Judged) {
-	j := &judge{sides: []*side{newSide(today), newSide(draft)}, people: people{limit: room}}
+	j := newJudge([]*side{newSide(today), newSide(draft)}, room)
 	j.eras = &eras{list: []*era{{sought: sought}}, unknown: &era{number: -1}}
 	var raw recorded.Raw
 	for _, event := range events {
@@ -60,4 +61,32 @@ func Shadowed(id string, events ...[]byte) (*ShadowSummary, error) {
 		}
 	}
 	return r.ShadowSummary, nil
+}
+
+// Cost is what it takes to judge events: bytes of memory while that goes on, and those that are still there then.
+type Cost struct{ Allocated, Kept uint64 }
+
+// Weigh judges events by two policies, each after the other.
+func Weigh(today, draft *policy.Site, sought map[string]map[string]bool, events func(yield func([]byte) bool)) (whys map[string]int, c Cost) {
+	j := newJudge([]*side{newSide(today), newSide(draft)}, maxPeople)
+	j.eras = &eras{list: []*era{{sought: sought}}, unknown: &era{number: -1}}
+	whys = map[string]int{}
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	var raw recorded.Raw
+	for event := range events {
+		recorded.Scan(event, &raw)
+		_, why, _ := j.event(&raw)
+		whys[why]++
+	}
+	runtime.ReadMemStats(&after)
+	c.Allocated = after.TotalAlloc - before.TotalAlloc
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if after.HeapAlloc > before.HeapAlloc {
+		c.Kept = after.HeapAlloc - before.HeapAlloc
+	}
+	runtime.KeepAlive(j)
+	return whys, c
 }

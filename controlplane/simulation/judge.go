@@ -12,12 +12,22 @@ import (
 
 // judge decides recorded events by one policy or by two.
 type judge struct {
-	sides  []*side // today's, and the draft's if there is one
-	eras   *eras
-	people people
+	sides []*side // today's, and the draft's if there is one
+	eras  *eras
+	// What is remembered, and the keys that are looked up: their room is used again.
+	people     memory[*person]
+	gaps       memory[gap]
+	supposed   memory[*supposed]
+	asker, key []byte
 	// The era of the event before: most have the same.
 	lineage, config []byte
 	era             *era
+}
+
+func newJudge(sides []*side, room int) *judge {
+	return &judge{
+		sides: sides, people: memory[*person]{limit: room}, gaps: memory[gap]{limit: maxGaps}, supposed: memory[*supposed]{limit: maxSupposed},
+	}
 }
 
 // Why events are left out, or cannot be decided.
@@ -97,7 +107,7 @@ func (j *judge) event(raw *recorded.Raw) (e judged, why string, err error) {
 	if err != nil {
 		return e, "", err
 	}
-	p, err := j.people.find(raw, era, func() (*person, error) { return meet(raw, era, j.sides) })
+	p, err := j.of(raw, era)
 	if err != nil {
 		return e, whyUnreadable, nil //nolint:nilerr // it is counted as such
 	}
@@ -149,18 +159,20 @@ func (j *judge) decide(q *engine.Request, p *person, e *judged) {
 	if allowed {
 		return
 	}
-	f := p.fill(j.sides, apps)
-	if f.unknowns == 0 {
+	unknowns := j.gap(p, apps)
+	switch {
+	case len(unknowns) == 0:
 		return
-	}
-	if f.ways == nil {
+	case len(unknowns) > maxUnknowns:
 		for i := range j.sides {
 			e.certain[i] = e.outcome[i].Outcome == allow
 		}
 		e.same = false
 		return
 	}
-	for _, who := range f.ways {
+	ways := j.suppose(p, unknowns).ways
+	for n := range ways {
+		who := p.way(&ways[n])
 		var o [2]Outcome
 		for i, s := range j.sides {
 			o[i] = s.answer(&at[i], p, who[i])

@@ -46,8 +46,8 @@ func TestDecidedAsByEverything(t *testing.T) {
 			list, rows = append(list, h), append(rows, w.row(h, sought).Event)
 		}
 		known := map[string]map[string]bool{"demo": sought}
-		much, none := simulation.Judge(today, after, known, 100, rows), simulation.Judge(today, after, known, 0, rows)
-		few := simulation.Judge(today, after, known, 3, rows)
+		much, none := simulation.Judge(today, after, known, 1<<20, rows), simulation.Judge(today, after, known, 0, rows)
+		few := simulation.Judge(today, after, known, 20_000, rows)
 		if diff := cmp.Diff(much, none); diff != "" {
 			t.Fatalf("round %d: remembered, and not (-remembered +not):\n%s", round, diff)
 		}

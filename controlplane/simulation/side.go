@@ -27,7 +27,7 @@ type side struct {
 	rails  []*engine.Policy
 	grants map[string][]*engine.Grant
 	groups map[string]*engine.Group
-	leads  map[string]leads // by app: made when it is asked for
+	leads  memory[leads] // by app: made when it is asked for
 }
 
 // leads says, by provider and value of its claim, which groups that bear on an app the value leads to.
@@ -36,7 +36,7 @@ type leads map[string]map[string]string
 func newSide(site *policy.Site) *side {
 	s := &side{
 		Site: site, byName: map[string][]*engine.Policy{}, grants: map[string][]*engine.Grant{}, groups: map[string]*engine.Group{},
-		leads: map[string]leads{},
+		leads: memory[leads]{limit: maxLeads},
 	}
 	for _, p := range site.Source.Policies {
 		if p.Selector != nil {
@@ -66,7 +66,7 @@ func (s *side) answer(t *policy.Target, p *person, who *engine.Principal) Outcom
 
 // leading returns where the values of claims lead for an app.
 func (s *side) leading(app string) leads {
-	if found, ok := s.leads[app]; ok {
+	if found, ok := s.leads.find([]byte(app)); ok {
 		return found
 	}
 	named := s.named(app)
@@ -82,7 +82,13 @@ func (s *side) leading(app string) leads {
 			}
 		}
 	}
-	s.leads[app] = found
+	size := 0
+	for _, values := range found {
+		for value, marks := range values {
+			size += entry + len(value) + len(marks)
+		}
+	}
+	s.leads.add([]byte(app), found, size)
 	return found
 }
 

@@ -208,7 +208,7 @@ func quota(message, name string, limit int) error {
 type run struct {
 	*Summary
 	query *Query
-	judge judge
+	judge *judge
 	tally tally
 	tell  func(Progress) error
 	lost  int64 // records that others say are missing
@@ -217,7 +217,7 @@ type run struct {
 func newRun(q *Query, sides []*side, tell func(Progress) error) *run {
 	return &run{
 		Summary: &Summary{Read: Read{Since: q.Since, Until: q.Until}}, query: q, tell: tell,
-		judge: judge{sides: sides, people: people{limit: maxPeople}}, tally: tally{each: q.Examples, left: maxExamples},
+		judge: newJudge(sides, maxPeople), tally: tally{each: q.Examples, left: maxExamples},
 	}
 }
 

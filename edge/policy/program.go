@@ -39,6 +39,16 @@ func emptyProgram() *Program {
 // and is not. It is done once per session and program.
 func (p *Program) Resolve(id Identity) *Principal { return p.directory.Resolve(id) }
 
+// Claims are the values of an identity provider's groups claim that groups have
+// as members, in order. They are not to be changed.
+func (p *Program) Claims(idp string) []string { return p.directory.Claims(idp) }
+
+// Lead finds what values of a provider's claim make of whoever has some of them,
+// and perhaps has others: for [Principal.With].
+func (p *Program) Lead(idp string, has, perhaps []string) *Lead {
+	return p.directory.Lead(idp, has, perhaps)
+}
+
 // app is a compiled [App] with all rules that reach it.
 type app struct {
 	src        *App

@@ -13,6 +13,8 @@ type (
 	Device = clause.Device
 	// Principal is an [Identity] as one [Program] sees it.
 	Principal = who.Principal
+	// Lead is what values of a claim make of a principal.
+	Lead = who.Lead
 	// Identity is what is known of who makes a request.
 	Identity = who.Identity
 	// Asked is what the identity provider was asked for by step-ups.
