@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"context"
 	"maps"
 	"runtime"
 	"slices"
@@ -89,4 +90,17 @@ func Weigh(today, draft *policy.Site, sought map[string]map[string]bool, events 
 	}
 	runtime.KeepAlive(j)
 	return whys, c
+}
+
+// GoThrough has a service go through so many events for those of one app.
+func (s *Service) GoThrough(rows int) { s.rows = rows }
+
+// LookUpEvery is after how many events it is seen whether to go on.
+const LookUpEvery = lookUpEvery
+
+// ReadAll reads the events of a query, as Run and Shadow do.
+func ReadAll(ctx context.Context, tx *store.TenantTx, q Query, each func() error) (*Read, error) {
+	r := &Read{}
+	q.rows = MaxEvents
+	return r, r.all(ctx, tx, &q, func(Progress) error { return nil }, func(string, *recorded.Raw) error { return each() })
 }

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/changeset"
 	"github.com/sallyport-iap/sallyport/controlplane/policy"
@@ -16,7 +18,7 @@ import (
 )
 
 const (
-	// MaxEvents is how many recorded events one simulation reads at most.
+	// MaxEvents is how many recorded events one simulation reads at most, those that it passes over too.
 	MaxEvents = 1_000_000
 	// MaxTime is how long one may take.
 	MaxTime = 5 * time.Minute
@@ -26,6 +28,8 @@ const (
 	someExamples  = 3
 	usually       = 7 * 24 * time.Hour
 	page          = 2_000
+	lookUpEvery   = 64 // events, to see whether to go on
+	touchEvery    = 5 * time.Second
 	tellEvery     = 500 * time.Millisecond
 	draftAgain    = 3 // times that a draft is put upon a policy that moves on
 )
@@ -44,11 +48,12 @@ type Service struct {
 	mu    sync.Mutex
 	total int
 	runs  map[controlplane.UID]int
+	rows  int // of a query
 }
 
 // New makes a Service.
 func New(config Config) *Service {
-	return &Service{Config: config, runs: map[controlplane.UID]int{}}
+	return &Service{Config: config, runs: map[controlplane.UID]int{}, rows: MaxEvents}
 }
 
 // Query says which recorded events are looked at. What is zero is filled in.
@@ -59,6 +64,8 @@ type Query struct {
 	App          string
 	MaxEvents    int
 	Examples     int
+
+	rows int // events of all apps that are gone through for those of one
 }
 
 // Progress is how far a simulation is.
@@ -164,6 +171,7 @@ func (s *Service) begin(ctx context.Context, caller *controlplane.Caller, q *Que
 	if q.Examples == 0 {
 		q.Examples = someExamples
 	}
+	q.rows = s.rows
 	leave, err := s.enter(q.Scope.UID)
 	if err != nil {
 		return nil, nil, err
@@ -248,14 +256,20 @@ func (r *run) all(ctx context.Context, tx *store.TenantTx) error {
 
 // all reads events, newest first, page by page of one instant.
 func (r *Read) all(ctx context.Context, tx *store.TenantTx, q *Query, tell func(Progress) error, each func(id string, raw *recorded.Raw) error) error {
-	scan := &store.EventScan{Since: q.Since, Until: q.Until, App: q.App, Page: min(page, q.MaxEvents+1)}
+	scan := &store.EventScan{Since: q.Since, Until: q.Until, App: q.App, Page: page}
+	if q.App == "" {
+		scan.Page = min(page, q.MaxEvents+1)
+	}
+	now := time.Now()
+	p := pace{told: now, asked: now, tell: tell, touch: tx.StayOpen}
 	var raw recorded.Raw
-	told := time.Now()
-	for {
+	for rows := 0; ; {
 		more, err := tx.ScanEvents(scan)
 		if err != nil {
 			return err
 		}
+		p.asked = time.Now()
+		judged := 0
 		for id, event := range scan.All {
 			if r.Events == int64(q.MaxEvents) {
 				r.Truncated = true
@@ -268,23 +282,55 @@ func (r *Read) all(ctx context.Context, tx *store.TenantTx, q *Query, tell func(
 			if err := each(id, &raw); err != nil {
 				return err
 			}
+			if judged++; judged%lookUpEvery == 0 {
+				if err := p.keep(ctx, r, q); err != nil {
+					return err
+				}
+			}
 		}
 		if at, err := time.Parse(time.RFC3339Nano, recorded.Text(raw.Time)); err == nil {
-			r.Oldest = at
+			r.Oldest, p.reached = at, at
+		}
+		if at, err := ulid.ParseStrict(scan.Last); err == nil && scan.Passed > 0 {
+			p.reached = at.Timestamp().UTC()
+		}
+		if rows += judged + scan.Passed; q.App != "" && rows >= q.rows && more && !r.Truncated {
+			r.Truncated, r.Oldest = true, p.reached
+			r.Notes = append(r.Notes, fmt.Sprintf("The newest %d recorded requests of all apps were gone through for those to %s: no more are.", rows, q.App))
 		}
 		if !more || r.Truncated {
 			return nil
 		}
-		if err := ctx.Err(); err != nil {
+		if err := p.keep(ctx, r, q); err != nil {
 			return err
 		}
-		if time.Since(told) >= tellEvery {
-			told = time.Now()
-			if err := tell(Progress{r.Events, int64(q.MaxEvents), r.Oldest}); err != nil {
-				return err
-			}
+	}
+}
+
+// pace ends what goes on for too long or without its client, tells how far it is, and touches the transaction, which
+// Postgres ends if nothing is asked of it for too long.
+type pace struct {
+	told, asked, reached time.Time
+	tell                 func(Progress) error
+	touch                func() error
+}
+
+func (p *pace) keep(ctx context.Context, r *Read, q *Query) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	now := time.Now()
+	if now.Sub(p.asked) >= touchEvery {
+		p.asked = now
+		if err := p.touch(); err != nil {
+			return err
 		}
 	}
+	if now.Sub(p.told) < tellEvery {
+		return nil
+	}
+	p.told = now
+	return p.tell(Progress{r.Events, int64(q.MaxEvents), p.reached})
 }
 
 func (r *run) event(id string, raw *recorded.Raw) error {

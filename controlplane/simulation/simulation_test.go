@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-iap/sallyport/controlplane"
 	"github.com/sallyport-iap/sallyport/controlplane/simulation"
+	"github.com/sallyport-iap/sallyport/controlplane/store"
 	"github.com/sallyport-iap/sallyport/controlplane/store/storetest"
 )
 
@@ -74,5 +77,45 @@ func TestRun(t *testing.T) {
 	cancel()
 	if _, err := w.service.Run(gone, storetest.Caller(), q, quiet); err == nil {
 		t.Error("it went on without its client")
+	}
+
+	// Who goes in the middle of a page does not wait for its end.
+	leaving, leave := context.WithCancel(t.Context())
+	seen := 0
+	err = w.db.Read(t.Context(), w.scope.UID, func(tx *store.TenantTx) error {
+		read := simulation.Query{Since: w.begin, Until: w.begin.Add(days * 24 * time.Hour), MaxEvents: events}
+		_, err := simulation.ReadAll(leaving, tx, read, func() error {
+			if seen++; seen == 100 {
+				leave()
+			}
+			return tx.StayOpen()
+		})
+		return err
+	})
+	if err == nil || seen != 2*simulation.LookUpEvery {
+		t.Errorf("%d events were decided for somebody who left at 100: %v", seen, err)
+	}
+
+	// Of one app: what is of others is gone through as well, and not without end.
+	q.MaxEvents, q.App = 0, "app-3"
+	of := 0
+	for _, h := range list {
+		if h.app == 3 {
+			of++
+		}
+	}
+	whole, err := w.service.Run(t.Context(), storetest.Caller(), q, quiet)
+	if err != nil || whole.Events != int64(of) || whole.Truncated || len(whole.Notes) != 0 {
+		t.Errorf("of one app, %d: %+v, %v", of, whole, err)
+	}
+	w.service.GoThrough(4_000)
+	some, err := w.service.Run(t.Context(), storetest.Caller(), q, quiet)
+	if err != nil || !some.Truncated || some.Events >= whole.Events || some.Events == 0 || len(some.Notes) != 1 || !strings.Contains(some.Notes[0], "4000") ||
+		some.Oldest.Sub(list[events-4_000].at).Abs() > time.Millisecond {
+		t.Errorf("not all of it: %+v, %v", some, err)
+	}
+	q.App = "app-33"
+	if none, err := w.service.Run(t.Context(), storetest.Caller(), q, quiet); err != nil || none.Events != 0 || !none.Truncated || len(none.Notes) != 2 {
+		t.Errorf("of no app: %+v, %v", none, err)
 	}
 }
