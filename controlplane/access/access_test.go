@@ -34,6 +34,7 @@ func some[T any](d dice, most int, list ...T) []T {
 
 var (
 	emails    = []string{"ann@acme.test", "bob@acme.test", "eve@globex.test", "joe@nowhere.test"}
+	unnamed   = []string{"amy@acme.test", "zed@acme.test"} // of whom no rule or group says anything
 	claims    = []string{"dev", "ops"}
 	providers = map[string]string{"corp": "acme.test", "guests": "globex.test"}
 	groups    = []string{"staff", "team", "claimed", "bots"}
@@ -108,7 +109,7 @@ func (d dice) rule(n int, effect string) controlplane.Rule {
 	case 4:
 		c.IDPs = []string{"corp"}
 	case 5:
-		r.Expression = pick(d, `principal.email.endsWith("@acme.test")`, `source.country == "DE"`, `"team" in principal.groups`, `principal.idp == "corp" || inCIDR(source.ip, "10.0.0.0/8")`)
+		r.Expression = pick(d, `principal.email.endsWith("@acme.test")`, `principal.email.startsWith("a")`, `principal.domain == "acme.test"`, `source.country == "DE"`, `"team" in principal.groups`, `principal.idp == "corp" || inCIDR(source.ip, "10.0.0.0/8")`)
 	default:
 		return r
 	}
@@ -136,7 +137,7 @@ func everybody(site *policy.Site) map[string]engine.Identity {
 		}
 	}
 	for provider := range providers {
-		for _, email := range emails {
+		for _, email := range slices.Concat(emails, unnamed) {
 			for n := range 1 << len(claims) {
 				who := engine.Identity{
 					Kind: engine.Person, Subject: "user:x", IDP: provider, Email: email, GroupsComplete: true,
@@ -260,6 +261,12 @@ func agree(t *testing.T, checked map[string]int, n uint64, site *policy.Site, d 
 		}
 		return
 	}
+	if slices.Contains(unnamed, who.Email) {
+		row, is := listed["domain:acme.test "+who.IDP]
+		if is && row.Access.Outlook == access.Allowed && !allowed {
+			t.Fatalf("tenant %d: %s %s: %s is of a class that is listed as allowed, and is decided %+v", n, app, operation, key, decided)
+		}
+	}
 	if !allowed {
 		return
 	}
@@ -290,4 +297,38 @@ func sameClaims(who engine.Identity, known *access.Seen) bool {
 	return who.Email == known.Email && who.IDP == known.Provider && !slices.ContainsFunc(claims, func(c string) bool {
 		return slices.Contains(who.Groups, c) != slices.Contains(known.Claims, c)
 	})
+}
+
+// Of a class with a domain no address is known: what rules make of the address is neither so nor not.
+func TestADomainIsNoAddress(t *testing.T) {
+	t.Parallel()
+	rule := func(id, effect, principal, expression string) controlplane.Rule {
+		return controlplane.Rule{ID: id, Effect: "EFFECT_" + effect, Principals: []string{principal}, Operations: []string{"*"}, Expression: expression}
+	}
+	domain := rule("allow", "ALLOW", "domain:acme.test", "")
+	for name, c := range map[string]struct {
+		rules []controlplane.Rule
+		want  access.Outlook
+	}{
+		"some are denied":            {[]controlplane.Rule{domain, rule("deny", "DENY", "people", `principal.email.startsWith("ext-")`)}, access.Depends},
+		"some are allowed":           {[]controlplane.Rule{rule("allow", "ALLOW", "domain:acme.test", `principal.email.startsWith("admin-")`)}, access.Depends},
+		"all are required":           {[]controlplane.Rule{domain, rule("require", "REQUIRE", "people", `principal.domain == "acme.test"`)}, access.Allowed},
+		"another domain is denied":   {[]controlplane.Rule{domain, rule("deny", "DENY", "people", `principal.domain == "globex.test"`)}, access.Allowed},
+		"another, named, is denied":  {[]controlplane.Rule{domain, rule("deny", "DENY", "domain:globex.test", "")}, access.Allowed},
+		"somebody named is denied":   {[]controlplane.Rule{domain, rule("deny", "DENY", "user:ann@acme.test", "")}, access.Allowed},
+		"those in a group are":       {[]controlplane.Rule{domain, rule("deny", "DENY", "group:staff", "")}, access.Allowed},
+		"all of the domain, in case": {[]controlplane.Rule{rule("allow", "ALLOW", "domain:Acme.Test", "")}, access.Allowed},
+	} {
+		site := policy.NewSite([]*controlplane.Resource{
+			resource("corp", &controlplane.IdentityProvider{EmailDomains: []string{"acme.test"}}),
+			resource("staff", &controlplane.Group{Members: []controlplane.GroupMember{{User: "bob@acme.test"}}}),
+			resource("wiki", &controlplane.App{Hosts: []string{"wiki.acme.test"}, Routes: []controlplane.Route{{Path: "/**"}}}),
+			resource("p", &controlplane.Policy{Apps: []string{"wiki"}, Rules: c.rules}),
+		})
+		app, _ := site.App("wiki")
+		rows := list(t, site, app, app.Operations()[0], nil, access.Query{ShowUnknown: true, Limit: 100, Circumstances: access.Circumstances{From: noon}})
+		if row, is := rows["domain:acme.test corp"]; !is || row.Access.Outlook != c.want {
+			t.Errorf("%s: %+v, want %s", name, row.Access, c.want)
+		}
+	}
 }

@@ -129,7 +129,7 @@ func (k *known) classes() []*Principal {
 		}
 		for _, id := range k.owners[strings.ToLower(domain)] {
 			who := newcomer(id)
-			who.Email, who.EmailVerified, who.EmailDomainOwned = "nobody.sallyport@"+domain, true, true
+			who.Email, who.Domain, who.EmailVerified, who.EmailDomainOwned = "", domain, true, true
 			list = append(list, &Principal{Kind: Domain, ID: "domain:" + strings.ToLower(domain), Provider: id, identity: who})
 		}
 	}

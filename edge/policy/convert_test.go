@@ -65,7 +65,7 @@ func turn[To any](t tb, from any) *To {
 func identityOf(who *policytest.Identity) Identity {
 	return Identity{
 		Kind:    map[policytest.Kind]Kind{policytest.Person: Person, policytest.Machine: Machine}[who.Kind],
-		Subject: who.Subject, IDP: who.IDP, Email: who.Email, EmailVerified: who.EmailVerified, EmailDomainOwned: who.EmailDomainOwned,
+		Subject: who.Subject, IDP: who.IDP, Email: who.Email, EmailVerified: who.EmailVerified, EmailDomainOwned: who.EmailDomainOwned, Domain: who.Domain,
 		Groups: who.Groups, GroupsComplete: who.GroupsComplete, GroupsAbsent: who.GroupsAbsent, ServiceAccount: who.ServiceAccount,
 		AuthTime: who.AuthTime, ACR: who.ACR, AMR: who.AMR, Asked: Asked(who.Asked),
 	}

@@ -166,6 +166,8 @@ func (b *builder) identity(fields []string) Identity {
 			if id.Email = value; strings.HasPrefix(value, `"`) {
 				id.Email = b.unquote(value)
 			}
+		case "in":
+			id.Domain = value
 		case "verified":
 			id.EmailVerified = true
 		case "trusted":

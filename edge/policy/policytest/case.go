@@ -51,6 +51,7 @@ type Identity struct {
 	Email            string
 	EmailVerified    bool
 	EmailDomainOwned bool
+	Domain           string // without an address
 	Groups           []string
 	GroupsComplete   bool
 	GroupsAbsent     []string

@@ -52,6 +52,9 @@ func (d Dice) RandomIdentity() Identity {
 		id.Email = fmt.Sprintf("u%d@w.test", d(100))
 	case d.one(12):
 		id.Email = pick(d, oddMails)
+	case d.one(12):
+		_, id.Domain, _ = strings.Cut(pick(d, someMails), "@")
+		id.Email = ""
 	}
 	for _, v := range d.some(someValues, 0, 2) {
 		if !slices.Contains(id.Groups, v) {

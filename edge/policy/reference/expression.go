@@ -69,7 +69,7 @@ func (j judge) facts() map[string]any {
 	q, who := j.q, j.q.Who
 	person := who.Kind == policytest.Person
 	email := folded(who.Email)
-	_, domain, _ := strings.Cut(email, "@")
+	domain := domainOf(&who)
 	facts := map[string]any{
 		"principal.kind": string(who.Kind), "principal.service_account": who.ServiceAccount,
 		"principal.groups": perhaps{j}, "request.operation": q.Operation,
@@ -84,7 +84,7 @@ func (j judge) facts() map[string]any {
 	}
 	set(who.Subject != "" || who.Kind == policytest.Anonymous, "principal.id", who.Subject)
 	vouchedFor := !person || isVouchedFor(&who)
-	set(vouchedFor, "principal.email", email)
+	set(vouchedFor && (!person || email != ""), "principal.email", email)
 	set(vouchedFor, "principal.domain", domain)
 	set(!person || who.IDP != "", "principal.idp", who.IDP)
 	set(person && !who.AuthTime.IsZero(), "session.auth_time", who.AuthTime)

@@ -22,7 +22,8 @@ func (j judge) is(principal string) Verdict {
 	who := j.q.Who
 	person, machine, email := who.Kind == policytest.Person, who.Kind == policytest.Machine, folded(who.Email)
 	kind, name, _ := strings.Cut(principal, ":")
-	vouchedFor, told := isVouchedFor(&who), !person || email != ""
+	domain := domainOf(&who)
+	vouchedFor, told := isVouchedFor(&who), !person || email != "" || domain != ""
 	switch kind {
 	case "anyone":
 		return Yes
@@ -41,16 +42,27 @@ func (j judge) is(principal string) Verdict {
 	case "user":
 		return min(verdict(told, person && email == folded(name)), verdict(vouchedFor, true))
 	case "domain":
-		return min(verdict(told, person && strings.HasSuffix(email, "@"+folded(name))), verdict(vouchedFor, true))
+		return min(verdict(told, person && domain == folded(name)), verdict(vouchedFor, true))
 	}
 	return No
 }
 
 var address = regexp.MustCompile(`^[^@\x00-\x20\x7f]+@([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
 
-// isVouchedFor says whether the address is one, and theirs.
+// isVouchedFor says whether the address is one, and theirs, or its domain is.
 func isVouchedFor(who *policytest.Identity) bool {
-	return who.EmailVerified && who.EmailDomainOwned && len(who.Email) <= 254 && utf8.ValidString(who.Email) && address.MatchString(folded(who.Email))
+	if !who.EmailVerified || !who.EmailDomainOwned || who.Email == "" {
+		return who.EmailVerified && who.EmailDomainOwned && who.Domain != ""
+	}
+	return len(who.Email) <= 254 && utf8.ValidString(who.Email) && address.MatchString(folded(who.Email))
+}
+
+// domainOf is that of the address, or the one that is known without.
+func domainOf(who *policytest.Identity) string {
+	if who.Email == "" {
+		return folded(who.Domain)
+	}
+	return folded(who.Email[strings.LastIndexByte(who.Email, '@')+1:])
 }
 
 // folded has ASCII letters in lower case. Others are not the same, whatever they look like.

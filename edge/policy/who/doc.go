@@ -20,6 +20,10 @@
 // rule that goes by address may mean them. Were they known to have none, whoever
 // keeps their address from us would escape what is refused to it.
 //
+// All whose address is in a domain, but for those whom something names, are told
+// by that domain, without an address. No edge has such a person: it is for who
+// asks what becomes of all of them.
+//
 // A person whose e-mail address is not verified by a provider that owns its
 // domain surely has no address. A rule that names that very address may mean
 // them or not.

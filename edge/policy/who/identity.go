@@ -39,6 +39,7 @@ type Identity struct {
 	Email            string
 	EmailVerified    bool     // by the provider, as JSON true
 	EmailDomainOwned bool     // the address's domain belongs to that provider
+	Domain           string   // of an address that is not known and that nothing names; Email is "" then
 	Groups           []string // values of the provider's groups claim
 	GroupsComplete   bool     // Groups is all of them; if not, others are unknown…
 	GroupsAbsent     []string // …but for these, which it surely has not
@@ -62,9 +63,13 @@ type Asked struct {
 	AMR    []string
 }
 
-// address is the e-mail address of a person, canonical, and its domain.
+// address is the e-mail address of a person, canonical, and its domain, which
+// can be known without.
 func (id *Identity) address() (email, domain string, ok bool) {
 	if id.Kind == Person {
+		if id.Email == "" && id.Domain != "" {
+			return "", lower(id.Domain), false
+		}
 		email, ok = CanonicalEmail(id.Email)
 		_, domain, _ = strings.Cut(email, "@")
 	}

@@ -89,6 +89,8 @@ func (p *Principal) String() string {
 		return "a stranger"
 	case p.identity.Kind == Machine:
 		return "the service account " + p.identity.ServiceAccount
+	case p.identity.Email == "" && p.domain != "":
+		return "a person with an address in " + p.domain
 	case p.identity.Email == "":
 		return "a person of unknown address"
 	case p.email == "":

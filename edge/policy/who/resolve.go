@@ -42,10 +42,13 @@ type resolver struct {
 }
 
 func (r *resolver) person(id *Identity) {
-	if id.Email == "" {
+	email, domain, ok := id.address()
+	switch {
+	case domain != "":
+		r.learn(Domain(domain), id.vouched())
+	case id.Email == "":
 		r.anybody()
 	}
-	email, domain, ok := id.address()
 	if at := strings.LastIndexByte(id.Email, '@'); !ok && at >= 0 {
 		// No rule can name it. But a provider that takes it for an address of a
 		// domain may be right: RFC 5321 has more of them than we compare.
@@ -53,7 +56,6 @@ func (r *resolver) person(id *Identity) {
 	}
 	if ok {
 		r.learn(User(email), id.vouched())
-		r.learn(Domain(domain), id.vouched())
 		if m, ok := r.memberships.Get(email); ok {
 			for _, g := range m.Groups {
 				r.learn(groupTerm(g), id.vouched())

@@ -46,20 +46,22 @@ func TestResolve(t *testing.T) {
 		groups []string
 		text   string
 	}{
-		"a stranger":                       {Identity{}, truth.False, nil, "a stranger"},
-		"a machine":                        {Identity{Kind: Machine, ServiceAccount: "ci"}, truth.True, []string{"all"}, "the service account ci"},
-		"another machine":                  {Identity{Kind: Machine, ServiceAccount: "cron"}, truth.False, nil, "the service account cron"},
-		"by claim":                         {with(func(id *Identity) { id.Groups = []string{"t", "u"} }), truth.True, []string{"all", "team"}, "a person of unknown address"},
-		"without the claim":                {with(func(id *Identity) { id.Groups = []string{"u"} }), truth.Unknown, nil, "a person of unknown address"},
-		"perhaps with it":                  {with(func(id *Identity) { id.GroupsComplete = false }), truth.Unknown, nil, "a person of unknown address"},
-		"surely without it":                {with(func(id *Identity) { id.GroupsComplete, id.GroupsAbsent = false, []string{"t"} }), truth.Unknown, nil, "a person of unknown address"},
-		"of no provider":                   {with(func(id *Identity) { id.IDP = "" }), truth.Unknown, nil, "a person of unknown address"},
-		"somebody else, without the claim": {with(func(id *Identity) { id.Email, id.Groups = "bob@x.test", []string{"u"} }), truth.False, nil, "bob@x.test"},
-		"somebody else, surely without it": {with(func(id *Identity) { id.Email, id.GroupsComplete, id.GroupsAbsent = "bob@x.test", false, []string{"t"} }), truth.False, nil, "bob@x.test"},
-		"by membership":                    {with(func(id *Identity) { id.Email = "eve@X.test" }), truth.True, []string{"all", "team"}, "eve@x.test"},
-		"perhaps a member":                 {with(func(id *Identity) { id.Email, id.EmailVerified = "eve@x.test", false }), truth.Unknown, nil, "eve@x.test (an address that nobody vouches for)"},
-		"somebody else":                    {with(func(id *Identity) { id.Email = "bob@x.test" }), truth.False, nil, "bob@x.test"},
-		"with an odd address":              {with(func(id *Identity) { id.Email = "eve" }), truth.False, nil, "eve (an address that nobody vouches for)"},
+		"a stranger":                        {Identity{}, truth.False, nil, "a stranger"},
+		"a machine":                         {Identity{Kind: Machine, ServiceAccount: "ci"}, truth.True, []string{"all"}, "the service account ci"},
+		"another machine":                   {Identity{Kind: Machine, ServiceAccount: "cron"}, truth.False, nil, "the service account cron"},
+		"by claim":                          {with(func(id *Identity) { id.Groups = []string{"t", "u"} }), truth.True, []string{"all", "team"}, "a person of unknown address"},
+		"without the claim":                 {with(func(id *Identity) { id.Groups = []string{"u"} }), truth.Unknown, nil, "a person of unknown address"},
+		"perhaps with it":                   {with(func(id *Identity) { id.GroupsComplete = false }), truth.Unknown, nil, "a person of unknown address"},
+		"surely without it":                 {with(func(id *Identity) { id.GroupsComplete, id.GroupsAbsent = false, []string{"t"} }), truth.Unknown, nil, "a person of unknown address"},
+		"of no provider":                    {with(func(id *Identity) { id.IDP = "" }), truth.Unknown, nil, "a person of unknown address"},
+		"somebody else, without the claim":  {with(func(id *Identity) { id.Email, id.Groups = "bob@x.test", []string{"u"} }), truth.False, nil, "bob@x.test"},
+		"somebody else, surely without it":  {with(func(id *Identity) { id.Email, id.GroupsComplete, id.GroupsAbsent = "bob@x.test", false, []string{"t"} }), truth.False, nil, "bob@x.test"},
+		"by membership":                     {with(func(id *Identity) { id.Email = "eve@X.test" }), truth.True, []string{"all", "team"}, "eve@x.test"},
+		"perhaps a member":                  {with(func(id *Identity) { id.Email, id.EmailVerified = "eve@x.test", false }), truth.Unknown, nil, "eve@x.test (an address that nobody vouches for)"},
+		"somebody else in a domain":         {with(func(id *Identity) { id.Domain = "X.test" }), truth.False, nil, "a person with an address in x.test"},
+		"in a domain, perhaps with a claim": {with(func(id *Identity) { id.Domain, id.GroupsComplete = "x.test", false }), truth.Unknown, nil, "a person with an address in x.test"},
+		"somebody else":                     {with(func(id *Identity) { id.Email = "bob@x.test" }), truth.False, nil, "bob@x.test"},
+		"with an odd address":               {with(func(id *Identity) { id.Email = "eve" }), truth.False, nil, "eve (an address that nobody vouches for)"},
 	} {
 		p := d.Resolve(test.id)
 		if got := p.In("all"); got != test.in {
